@@ -2881,6 +2881,22 @@ export type Database = {
           part: string;
         }[];
       };
+      host_metrics: {
+        Args: {
+          p_by?: string;
+          p_currency?: string;
+          p_from: string;
+          p_properties?: string[];
+          p_until: string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["host_metrics_period"][];
+        SetofOptions: {
+          from: "*";
+          to: "host_metrics_period";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       host_response: {
         Args: { p_host_id: string };
         Returns: {
@@ -2902,6 +2918,16 @@ export type Database = {
       };
       join_wishlist: { Args: { p_token: string }; Returns: string };
       keep_internal_run: { Args: { p_function: string; p_lease: string }; Returns: boolean };
+      lost_demand: {
+        Args: { p_from: string; p_properties?: string[]; p_until: string };
+        Returns: Database["public"]["CompositeTypes"]["refused_stays"][];
+        SetofOptions: {
+          from: "*";
+          to: "refused_stays";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       mail_to_send: { Args: { p_message: Json }; Returns: Json };
       mark_notifications_read: { Args: { p_until?: string }; Returns: number };
       mark_thread_read: { Args: { p_thread_id: string }; Returns: undefined };
@@ -2948,6 +2974,16 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "reviews";
+          isOneToOne: true;
+          isSetofReturn: true;
+        };
+      };
+      pace: {
+        Args: { p_as_of: string; p_month: string; p_properties?: string[]; p_until?: string };
+        Returns: Database["public"]["CompositeTypes"]["pace_of_month"];
+        SetofOptions: {
+          from: "*";
+          to: "pace_of_month";
           isOneToOne: true;
           isSetofReturn: true;
         };
@@ -3326,6 +3362,45 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      report_lost_search: {
+        Args: {
+          p_adults?: number;
+          p_after?: string;
+          p_amenities?: string[];
+          p_area?: string;
+          p_bathrooms?: number;
+          p_bedrooms?: number;
+          p_beds?: number;
+          p_booking_mode?: Database["public"]["Enums"]["booking_mode"];
+          p_cancellation_policies?: string[];
+          p_check_in?: string;
+          p_check_out?: string;
+          p_children?: number;
+          p_currency?: string;
+          p_east?: number;
+          p_flexible_days?: number;
+          p_infants?: number;
+          p_latitude?: number;
+          p_limit?: number;
+          p_longitude?: number;
+          p_max_price?: number;
+          p_min_price?: number;
+          p_month?: string;
+          p_nights?: number;
+          p_north?: number;
+          p_pets?: number;
+          p_property_id?: string;
+          p_property_types?: Database["public"]["Enums"]["property_type"][];
+          p_radius?: number;
+          p_room_types?: Database["public"]["Enums"]["room_type"][];
+          p_sort?: string;
+          p_south?: number;
+          p_text?: string;
+          p_weekend?: boolean;
+          p_west?: number;
+        };
+        Returns: number;
+      };
       report_no_show: {
         Args: { p_booking_id: string; p_reason?: string };
         Returns: {
@@ -3394,6 +3469,17 @@ export type Database = {
           isOneToOne: false;
           isSetofReturn: true;
         };
+      };
+      retention: {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          keep: string;
+          last_error: string;
+          name: string;
+          reason: string;
+          removed: number;
+          table_name: string;
+        }[];
       };
       reveal_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
       rotate_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
@@ -3514,6 +3600,41 @@ export type Database = {
         }[];
       };
       shared_wishlist: { Args: { p_token: string }; Returns: Json };
+      simulate_policy: {
+        Args: { p_cancellation_policy_id: string; p_from: string; p_properties?: string[]; p_until: string };
+        Returns: Database["public"]["CompositeTypes"]["simulated_cancellation"][];
+        SetofOptions: {
+          from: "*";
+          to: "simulated_cancellation";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      simulate_prices: {
+        Args: {
+          p_base_price?: number;
+          p_early_bird_days?: number;
+          p_early_bird_discount_percent?: number;
+          p_extra_guest_price?: number;
+          p_extra_guests_after?: number;
+          p_from: string;
+          p_last_minute_days?: number;
+          p_last_minute_discount_percent?: number;
+          p_monthly_discount_percent?: number;
+          p_night_percent?: number;
+          p_properties?: string[];
+          p_until: string;
+          p_weekend_price?: number;
+          p_weekly_discount_percent?: number;
+        };
+        Returns: Database["public"]["CompositeTypes"]["simulated_price"][];
+        SetofOptions: {
+          from: "*";
+          to: "simulated_price";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       store_stripe_event: { Args: { p_event: Json }; Returns: boolean };
       suspend_profile: {
         Args: { p_profile_id: string; p_reason: string };
@@ -3827,6 +3948,48 @@ export type Database = {
         refund_amount: number | null;
         description: string | null;
       };
+      host_metrics_period: {
+        period_start: string | null;
+        period_end: string | null;
+        currency: string | null;
+        total_nights: number | null;
+        sold_nights: number | null;
+        blocked_nights: number | null;
+        channel_nights: number | null;
+        occupancy_percent: number | null;
+        adjusted_occupancy_percent: number | null;
+        channel_occupancy_percent: number | null;
+        revenue: number | null;
+        adr: number | null;
+        revpar: number | null;
+        adjusted_revpar: number | null;
+        stays: number | null;
+        lead_time_days: number | null;
+        average_nights: number | null;
+        bookings_begun: number | null;
+        bookings_paid: number | null;
+        paid_percent: number | null;
+        cancelled_by_guest: number | null;
+        cancelled_by_host: number | null;
+        guest_cancellation_percent: number | null;
+        host_cancellation_percent: number | null;
+        converted_currency: string | null;
+        converted_revenue: number | null;
+        exchange_rate: number | null;
+        rate_valid_from: string | null;
+      };
+      pace_of_month: {
+        month: string | null;
+        currency: string | null;
+        as_of: string | null;
+        nights: number | null;
+        revenue: number | null;
+        until: string | null;
+        later_nights: number | null;
+        later_revenue: number | null;
+        pickup_nights: number | null;
+        pickup_revenue: number | null;
+      };
       quote: {
         id: string | null;
         expires_at: string | null;
@@ -3884,6 +4047,48 @@ export type Database = {
         host_amount: number | null;
         platform_amount: number | null;
         host_keeps: number | null;
+      };
+      refused_stays: {
+        property_id: string | null;
+        reason: string | null;
+        limit_value: number | null;
+        nights: number | null;
+        currency: string | null;
+        refusals: number | null;
+        sole_refusals: number | null;
+        value: number | null;
+      };
+      simulated_cancellation: {
+        booking_id: string | null;
+        property_id: string | null;
+        check_in: string | null;
+        cancelled_at: string | null;
+        is_no_show: boolean | null;
+        currency: string | null;
+        guest_total: number | null;
+        cancellation_policy_id: string | null;
+        refund: number | null;
+        what_if_refund: number | null;
+        refund_difference: number | null;
+        host_amount: number | null;
+        what_if_host_amount: number | null;
+        host_amount_difference: number | null;
+      };
+      simulated_price: {
+        booking_id: string | null;
+        property_id: string | null;
+        check_in: string | null;
+        nights: number | null;
+        currency: string | null;
+        rent: number | null;
+        what_if_rent: number | null;
+        rent_difference: number | null;
+        guest_total: number | null;
+        what_if_guest_total: number | null;
+        guest_total_difference: number | null;
+        host_total: number | null;
+        what_if_host_total: number | null;
+        host_total_difference: number | null;
       };
     };
   };

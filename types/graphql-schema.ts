@@ -6423,6 +6423,442 @@ export type introspection = {
         };
       };
     };
+    HostMetrics: {
+      kind: "OBJECT";
+      name: "HostMetrics";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        position: { name: "position"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        periodStart: { name: "periodStart"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
+        periodEnd: { name: "periodEnd"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
+        currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        totalNights: { name: "totalNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        soldNights: { name: "soldNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        blockedNights: { name: "blockedNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        channelNights: { name: "channelNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        occupancyPercent: {
+          name: "occupancyPercent";
+          type: { kind: "SCALAR"; name: "BigFloat"; ofType: null };
+        };
+        adjustedOccupancyPercent: {
+          name: "adjustedOccupancyPercent";
+          type: { kind: "SCALAR"; name: "BigFloat"; ofType: null };
+        };
+        channelOccupancyPercent: {
+          name: "channelOccupancyPercent";
+          type: { kind: "SCALAR"; name: "BigFloat"; ofType: null };
+        };
+        revenue: { name: "revenue"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        adr: { name: "adr"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        revpar: { name: "revpar"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        adjustedRevpar: { name: "adjustedRevpar"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        stays: { name: "stays"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        leadTimeDays: { name: "leadTimeDays"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        averageNights: { name: "averageNights"; type: { kind: "SCALAR"; name: "BigFloat"; ofType: null } };
+        bookingsBegun: { name: "bookingsBegun"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        bookingsPaid: { name: "bookingsPaid"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        paidPercent: { name: "paidPercent"; type: { kind: "SCALAR"; name: "BigFloat"; ofType: null } };
+        cancelledByGuest: { name: "cancelledByGuest"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        cancelledByHost: { name: "cancelledByHost"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        guestCancellationPercent: {
+          name: "guestCancellationPercent";
+          type: { kind: "SCALAR"; name: "BigFloat"; ofType: null };
+        };
+        hostCancellationPercent: {
+          name: "hostCancellationPercent";
+          type: { kind: "SCALAR"; name: "BigFloat"; ofType: null };
+        };
+        convertedCurrency: {
+          name: "convertedCurrency";
+          type: { kind: "SCALAR"; name: "String"; ofType: null };
+        };
+        convertedRevenue: {
+          name: "convertedRevenue";
+          type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
+        };
+        exchangeRate: { name: "exchangeRate"; type: { kind: "SCALAR"; name: "BigFloat"; ofType: null } };
+        rateValidFrom: { name: "rateValidFrom"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+      };
+    };
+    HostMetricsConnection: {
+      kind: "OBJECT";
+      name: "HostMetricsConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "HostMetricsEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+      };
+    };
+    HostMetricsEdge: {
+      kind: "OBJECT";
+      name: "HostMetricsEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "HostMetrics"; ofType: null };
+          };
+        };
+      };
+    };
+    HostMetricsFilter: {
+      kind: "INPUT_OBJECT";
+      name: "HostMetricsFilter";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "position";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "periodStart";
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "periodEnd";
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "totalNights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "soldNights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "blockedNights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "channelNights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "occupancyPercent";
+          type: { kind: "INPUT_OBJECT"; name: "BigFloatFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "adjustedOccupancyPercent";
+          type: { kind: "INPUT_OBJECT"; name: "BigFloatFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "channelOccupancyPercent";
+          type: { kind: "INPUT_OBJECT"; name: "BigFloatFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "revenue";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "adr";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "revpar";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "adjustedRevpar";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "stays";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "leadTimeDays";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "averageNights";
+          type: { kind: "INPUT_OBJECT"; name: "BigFloatFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "bookingsBegun";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "bookingsPaid";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "paidPercent";
+          type: { kind: "INPUT_OBJECT"; name: "BigFloatFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "cancelledByGuest";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "cancelledByHost";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestCancellationPercent";
+          type: { kind: "INPUT_OBJECT"; name: "BigFloatFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostCancellationPercent";
+          type: { kind: "INPUT_OBJECT"; name: "BigFloatFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "convertedCurrency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "convertedRevenue";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "exchangeRate";
+          type: { kind: "INPUT_OBJECT"; name: "BigFloatFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "rateValidFrom";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "HostMetricsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "HostMetricsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "HostMetricsFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    HostMetricsOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "HostMetricsOrderBy";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "position";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "periodStart";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "periodEnd";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "totalNights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "soldNights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "blockedNights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "channelNights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "occupancyPercent";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "adjustedOccupancyPercent";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "channelOccupancyPercent";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "revenue";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "adr"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "revpar";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "adjustedRevpar";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "stays"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "leadTimeDays";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "averageNights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "bookingsBegun";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "bookingsPaid";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "paidPercent";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "cancelledByGuest";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "cancelledByHost";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestCancellationPercent";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostCancellationPercent";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "convertedCurrency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "convertedRevenue";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "exchangeRate";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "rateValidFrom";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
     HostResponses: {
       kind: "OBJECT";
       name: "HostResponses";
@@ -8237,6 +8673,7 @@ export type introspection = {
           type: { kind: "SCALAR"; name: "Opaque"; ofType: null };
         };
         replyToReview: { name: "replyToReview"; type: { kind: "OBJECT"; name: "Reviews"; ofType: null } };
+        reportLostSearch: { name: "reportLostSearch"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         reportNoShow: { name: "reportNoShow"; type: { kind: "OBJECT"; name: "Cancellations"; ofType: null } };
         resolveReport: { name: "resolveReport"; type: { kind: "OBJECT"; name: "Reports"; ofType: null } };
         resumeOperation: {
@@ -8505,6 +8942,7 @@ export type introspection = {
         | "ExternalBlocks"
         | "FoundProperties"
         | "HostBlocks"
+        | "HostMetrics"
         | "HostResponses"
         | "HostStatement"
         | "HouseRules"
@@ -8518,6 +8956,7 @@ export type introspection = {
         | "OperationPauses"
         | "OrphanSweeps"
         | "Orphans"
+        | "Paces"
         | "PaymentMethods"
         | "Payments"
         | "PayoutAccounts"
@@ -8538,10 +8977,13 @@ export type introspection = {
         | "ReconciliationDifferences"
         | "RefundPreviews"
         | "Refunds"
+        | "RefusedStays"
         | "Reports"
         | "ReviewNotes"
         | "Reviews"
         | "SearchFacets"
+        | "SimulatedCancellations"
+        | "SimulatedPrices"
         | "StayQuotes"
         | "Suspensions"
         | "ThreadReads"
@@ -10674,6 +11116,215 @@ export type introspection = {
         },
         {
           name: "resolvedBy";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    Paces: {
+      kind: "OBJECT";
+      name: "Paces";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        position: { name: "position"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        month: { name: "month"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
+        currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        asOf: { name: "asOf"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        nights: { name: "nights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        revenue: { name: "revenue"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        until: { name: "until"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        laterNights: { name: "laterNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        laterRevenue: { name: "laterRevenue"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        pickupNights: { name: "pickupNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        pickupRevenue: { name: "pickupRevenue"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+      };
+    };
+    PacesConnection: {
+      kind: "OBJECT";
+      name: "PacesConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "PacesEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+      };
+    };
+    PacesEdge: {
+      kind: "OBJECT";
+      name: "PacesEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "Paces"; ofType: null } };
+        };
+      };
+    };
+    PacesFilter: {
+      kind: "INPUT_OBJECT";
+      name: "PacesFilter";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "position";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "month";
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "asOf";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "revenue";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "until";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "laterNights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "laterRevenue";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "pickupNights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "pickupRevenue";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "PacesFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "PacesFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "PacesFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    PacesOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "PacesOrderBy";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "position";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "month"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "currency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "asOf"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "nights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "revenue";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "until"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "laterNights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "laterRevenue";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "pickupNights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "pickupRevenue";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -17012,6 +17663,22 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "HostBlocksConnection"; ofType: null };
           };
         };
+        hostMetrics: {
+          name: "hostMetrics";
+          type: { kind: "OBJECT"; name: "HostMetricsConnection"; ofType: null };
+        };
+        hostMetricsByPk: {
+          name: "hostMetricsByPk";
+          type: { kind: "OBJECT"; name: "HostMetrics"; ofType: null };
+        };
+        hostMetricsCollection: {
+          name: "hostMetricsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "HostMetricsConnection"; ofType: null };
+          };
+        };
         hostResponsesByPk: {
           name: "hostResponsesByPk";
           type: { kind: "OBJECT"; name: "HostResponses"; ofType: null };
@@ -17047,6 +17714,10 @@ export type introspection = {
             name: never;
             ofType: { kind: "OBJECT"; name: "HouseRulesConnection"; ofType: null };
           };
+        };
+        lostDemand: {
+          name: "lostDemand";
+          type: { kind: "OBJECT"; name: "RefusedStaysConnection"; ofType: null };
         };
         messagesByPk: { name: "messagesByPk"; type: { kind: "OBJECT"; name: "Messages"; ofType: null } };
         messagesCollection: {
@@ -17157,6 +17828,16 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "OrphansConnection"; ofType: null };
+          };
+        };
+        pace: { name: "pace"; type: { kind: "OBJECT"; name: "Paces"; ofType: null } };
+        pacesByPk: { name: "pacesByPk"; type: { kind: "OBJECT"; name: "Paces"; ofType: null } };
+        pacesCollection: {
+          name: "pacesCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "PacesConnection"; ofType: null };
           };
         };
         paymentMethodsByPk: {
@@ -17396,6 +18077,18 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "RefundsConnection"; ofType: null };
           };
         };
+        refusedStaysByPk: {
+          name: "refusedStaysByPk";
+          type: { kind: "OBJECT"; name: "RefusedStays"; ofType: null };
+        };
+        refusedStaysCollection: {
+          name: "refusedStaysCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "RefusedStaysConnection"; ofType: null };
+          };
+        };
         reportsByPk: { name: "reportsByPk"; type: { kind: "OBJECT"; name: "Reports"; ofType: null } };
         reportsCollection: {
           name: "reportsCollection";
@@ -17444,6 +18137,38 @@ export type introspection = {
           type: { kind: "OBJECT"; name: "FoundPropertiesConnection"; ofType: null };
         };
         sharedWishlist: { name: "sharedWishlist"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
+        simulatePolicy: {
+          name: "simulatePolicy";
+          type: { kind: "OBJECT"; name: "SimulatedCancellationsConnection"; ofType: null };
+        };
+        simulatePrices: {
+          name: "simulatePrices";
+          type: { kind: "OBJECT"; name: "SimulatedPricesConnection"; ofType: null };
+        };
+        simulatedCancellationsByPk: {
+          name: "simulatedCancellationsByPk";
+          type: { kind: "OBJECT"; name: "SimulatedCancellations"; ofType: null };
+        };
+        simulatedCancellationsCollection: {
+          name: "simulatedCancellationsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "SimulatedCancellationsConnection"; ofType: null };
+          };
+        };
+        simulatedPricesByPk: {
+          name: "simulatedPricesByPk";
+          type: { kind: "OBJECT"; name: "SimulatedPrices"; ofType: null };
+        };
+        simulatedPricesCollection: {
+          name: "simulatedPricesCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "SimulatedPricesConnection"; ofType: null };
+          };
+        };
         stayQuotesByPk: {
           name: "stayQuotesByPk";
           type: { kind: "OBJECT"; name: "StayQuotes"; ofType: null };
@@ -18354,6 +19079,205 @@ export type introspection = {
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
+      ];
+    };
+    RefusedStays: {
+      kind: "OBJECT";
+      name: "RefusedStays";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        position: { name: "position"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        propertyId: { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        reason: { name: "reason"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        limitValue: { name: "limitValue"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        nights: { name: "nights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        refusals: { name: "refusals"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        soleRefusals: { name: "soleRefusals"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        value: { name: "value"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+      };
+    };
+    RefusedStaysConnection: {
+      kind: "OBJECT";
+      name: "RefusedStaysConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "RefusedStaysEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+      };
+    };
+    RefusedStaysEdge: {
+      kind: "OBJECT";
+      name: "RefusedStaysEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "RefusedStays"; ofType: null };
+          };
+        };
+      };
+    };
+    RefusedStaysFilter: {
+      kind: "INPUT_OBJECT";
+      name: "RefusedStaysFilter";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "position";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "propertyId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "reason";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "limitValue";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "refusals";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "soleRefusals";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "value";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "RefusedStaysFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "RefusedStaysFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "RefusedStaysFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    RefusedStaysOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "RefusedStaysOrderBy";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "position";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "propertyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "reason";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "limitValue";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "refusals";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "soleRefusals";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "value"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
       ];
     };
     ReportReason: {
@@ -19676,6 +20600,561 @@ export type introspection = {
         { name: "count"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "isEstimate";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    SimulatedCancellations: {
+      kind: "OBJECT";
+      name: "SimulatedCancellations";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        position: { name: "position"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        bookingId: { name: "bookingId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        propertyId: { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        checkIn: { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
+        cancelledAt: { name: "cancelledAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        isNoShow: { name: "isNoShow"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        guestTotal: { name: "guestTotal"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        cancellationPolicyId: {
+          name: "cancellationPolicyId";
+          type: { kind: "SCALAR"; name: "String"; ofType: null };
+        };
+        refund: { name: "refund"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        whatIfRefund: { name: "whatIfRefund"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        refundDifference: {
+          name: "refundDifference";
+          type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
+        };
+        hostAmount: { name: "hostAmount"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        whatIfHostAmount: {
+          name: "whatIfHostAmount";
+          type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
+        };
+        hostAmountDifference: {
+          name: "hostAmountDifference";
+          type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
+        };
+      };
+    };
+    SimulatedCancellationsConnection: {
+      kind: "OBJECT";
+      name: "SimulatedCancellationsConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "SimulatedCancellationsEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+      };
+    };
+    SimulatedCancellationsEdge: {
+      kind: "OBJECT";
+      name: "SimulatedCancellationsEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "SimulatedCancellations"; ofType: null };
+          };
+        };
+      };
+    };
+    SimulatedCancellationsFilter: {
+      kind: "INPUT_OBJECT";
+      name: "SimulatedCancellationsFilter";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "position";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "bookingId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "propertyId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "checkIn";
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "cancelledAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isNoShow";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestTotal";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "cancellationPolicyId";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "refund";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "whatIfRefund";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "refundDifference";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostAmount";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "whatIfHostAmount";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostAmountDifference";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "SimulatedCancellationsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "SimulatedCancellationsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "SimulatedCancellationsFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    SimulatedCancellationsOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "SimulatedCancellationsOrderBy";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "position";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "bookingId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "propertyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "checkIn";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "cancelledAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isNoShow";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestTotal";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "cancellationPolicyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "refund";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "whatIfRefund";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "refundDifference";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostAmount";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "whatIfHostAmount";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostAmountDifference";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    SimulatedPrices: {
+      kind: "OBJECT";
+      name: "SimulatedPrices";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        position: { name: "position"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        bookingId: { name: "bookingId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        propertyId: { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        checkIn: { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
+        nights: { name: "nights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        rent: { name: "rent"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        whatIfRent: { name: "whatIfRent"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        rentDifference: { name: "rentDifference"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        guestTotal: { name: "guestTotal"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        whatIfGuestTotal: {
+          name: "whatIfGuestTotal";
+          type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
+        };
+        guestTotalDifference: {
+          name: "guestTotalDifference";
+          type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
+        };
+        hostTotal: { name: "hostTotal"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        whatIfHostTotal: { name: "whatIfHostTotal"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        hostTotalDifference: {
+          name: "hostTotalDifference";
+          type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
+        };
+      };
+    };
+    SimulatedPricesConnection: {
+      kind: "OBJECT";
+      name: "SimulatedPricesConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "SimulatedPricesEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+      };
+    };
+    SimulatedPricesEdge: {
+      kind: "OBJECT";
+      name: "SimulatedPricesEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "SimulatedPrices"; ofType: null };
+          };
+        };
+      };
+    };
+    SimulatedPricesFilter: {
+      kind: "INPUT_OBJECT";
+      name: "SimulatedPricesFilter";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "position";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "bookingId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "propertyId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "checkIn";
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "rent";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "whatIfRent";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "rentDifference";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestTotal";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "whatIfGuestTotal";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestTotalDifference";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostTotal";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "whatIfHostTotal";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostTotalDifference";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "SimulatedPricesFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "SimulatedPricesFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "SimulatedPricesFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    SimulatedPricesOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "SimulatedPricesOrderBy";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "position";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "bookingId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "propertyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "checkIn";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "rent"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "whatIfRent";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "rentDifference";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestTotal";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "whatIfGuestTotal";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestTotalDifference";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostTotal";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "whatIfHostTotal";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "hostTotalDifference";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },

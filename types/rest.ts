@@ -4061,6 +4061,8 @@ export interface components {
       error_code?: string;
       msg?: string;
     };
+    /** @description An operator and a value: `eq.Lisboa`, `lt.10000`, `in.(draft,paused)`, `not.is.null`. */
+    Filter: string;
     /** @description Properties that guests can book. A new property needs only a title; publish_property lists what else is missing. */
     properties: {
       /**
@@ -8300,18 +8302,7 @@ export interface components {
     };
   };
   parameters: {
-    /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-    preferReturn: "return=representation" | "return=minimal" | "return=none";
-    /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-    preferCount: "count=none";
-    /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-    preferPost:
-      | "return=representation"
-      | "return=minimal"
-      | "return=none"
-      | "resolution=ignore-duplicates"
-      | "resolution=merge-duplicates";
-    /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+    /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
     select: string;
     /** @description Columns of the unique constraint that an upsert uses. */
     on_conflict: string;
@@ -8320,1063 +8311,1069 @@ export interface components {
     /** @description First and last row, from 0: `0-19`. */
     range: string;
     /** @description `items`. */
-    rangeUnit: string;
+    rangeUnit: "items";
     /** @description The number of rows to skip. */
-    offset: string;
+    offset: number;
     /** @description The largest number of rows. */
-    limit: string;
-    "rowFilter.property_photos.id": string;
-    "rowFilter.property_photos.property_id": string;
+    limit: number;
+    "rowFilter.property_photos.id": components["schemas"]["Filter"];
+    "rowFilter.property_photos.property_id": components["schemas"]["Filter"];
     /** @description Path in the Storage bucket `property-photos`, in the folder with the id of the property. */
-    "rowFilter.property_photos.path": string;
+    "rowFilter.property_photos.path": components["schemas"]["Filter"];
     /** @description URL of an imported photo that is not in the bucket. */
-    "rowFilter.property_photos.external_url": string;
+    "rowFilter.property_photos.external_url": components["schemas"]["Filter"];
     /** @description Description of the photo, for screen readers. */
-    "rowFilter.property_photos.alt_text": string;
+    "rowFilter.property_photos.alt_text": components["schemas"]["Filter"];
     /** @description Position in the order, lowest first. A photo inserted without one is last. */
-    "rowFilter.property_photos.position": string;
-    "rowFilter.property_photos.created_at": string;
-    "rowFilter.property_photos.updated_at": string;
-    "rowFilter.booking_money.id": string;
-    "rowFilter.booking_money.booking_id": string;
+    "rowFilter.property_photos.position": components["schemas"]["Filter"];
+    "rowFilter.property_photos.created_at": components["schemas"]["Filter"];
+    "rowFilter.property_photos.updated_at": components["schemas"]["Filter"];
+    "rowFilter.booking_money.id": components["schemas"]["Filter"];
+    "rowFilter.booking_money.booking_id": components["schemas"]["Filter"];
     /** @description When the money moved. */
-    "rowFilter.booking_money.occurred_at": string;
+    "rowFilter.booking_money.occurred_at": components["schemas"]["Filter"];
     /** @description As in host_statement; also charge, refund, refund_failed, dispute, dispute_won, write_off and bank_refund (given back by the guest's bank). */
-    "rowFilter.booking_money.kind": string;
+    "rowFilter.booking_money.kind": components["schemas"]["Filter"];
     /** @description Description of the movement in words. */
-    "rowFilter.booking_money.description": string;
+    "rowFilter.booking_money.description": components["schemas"]["Filter"];
     /** @description Account of the entry: guest, host_payable, or an account of the platform. */
-    "rowFilter.booking_money.account": string;
+    "rowFilter.booking_money.account": components["schemas"]["Filter"];
     /** @description ISO 4217 code of the amount. */
-    "rowFilter.booking_money.currency": string;
+    "rowFilter.booking_money.currency": components["schemas"]["Filter"];
     /** @description Above zero for what was paid in or earned, below zero for what was spent or paid out. */
-    "rowFilter.booking_money.amount": string;
-    "rowFilter.cancellations.booking_id": string;
+    "rowFilter.booking_money.amount": components["schemas"]["Filter"];
+    "rowFilter.cancellations.booking_id": components["schemas"]["Filter"];
     /** @description Who cancelled, or reported the no-show. */
-    "rowFilter.cancellations.cancelled_by": string;
+    "rowFilter.cancellations.cancelled_by": components["schemas"]["Filter"];
     /** @description The guest did not come: the policy applies as if the guest had cancelled at check-in. */
-    "rowFilter.cancellations.is_no_show": string;
+    "rowFilter.cancellations.is_no_show": components["schemas"]["Filter"];
     /** @description The moment for which the refund was computed. */
-    "rowFilter.cancellations.cancelled_at": string;
+    "rowFilter.cancellations.cancelled_at": components["schemas"]["Filter"];
     /** @description The reason given. */
-    "rowFilter.cancellations.reason": string;
+    "rowFilter.cancellations.reason": components["schemas"]["Filter"];
     /** @description The last instant with the same result; null when the result changes only as nights pass. */
-    "rowFilter.cancellations.valid_until": string;
+    "rowFilter.cancellations.valid_until": components["schemas"]["Filter"];
     /** @description Number of midnights since check-in in the property's time zone. */
-    "rowFilter.cancellations.nights_stayed": string;
+    "rowFilter.cancellations.nights_stayed": components["schemas"]["Filter"];
     /** @description Nights that the host keeps in addition to those stayed. */
-    "rowFilter.cancellations.nights_kept": string;
+    "rowFilter.cancellations.nights_kept": components["schemas"]["Filter"];
     /** @description Percentage refunded of the other nights, and of fees and taxes in proportion. */
-    "rowFilter.cancellations.refund_percent": string;
+    "rowFilter.cancellations.refund_percent": components["schemas"]["Filter"];
     /** @description ISO 4217 code of every amount. */
-    "rowFilter.cancellations.currency": string;
+    "rowFilter.cancellations.currency": components["schemas"]["Filter"];
     /** @description What the booking cost the guest. */
-    "rowFilter.cancellations.guest_total": string;
+    "rowFilter.cancellations.guest_total": components["schemas"]["Filter"];
     /** @description By how much the guest's total is reduced: the sum of the lines. The guest gets back this less unpaid_amount. */
-    "rowFilter.cancellations.refund_amount": string;
+    "rowFilter.cancellations.refund_amount": components["schemas"]["Filter"];
     /** @description The part of refund_amount that the guest had not paid yet (then it is no longer due) or had got back before, as goodwill or from the bank. */
-    "rowFilter.cancellations.unpaid_amount": string;
+    "rowFilter.cancellations.unpaid_amount": components["schemas"]["Filter"];
     /** @description What the host keeps of the host's total, before host_fee. */
-    "rowFilter.cancellations.host_amount": string;
+    "rowFilter.cancellations.host_amount": components["schemas"]["Filter"];
     /** @description What the host pays for cancelling. */
-    "rowFilter.cancellations.host_fee": string;
+    "rowFilter.cancellations.host_fee": components["schemas"]["Filter"];
     /** @description The refund of each line of the booking. */
-    "rowFilter.cancellations.lines": string;
-    "rowFilter.cancellations.created_at": string;
-    "rowFilter.booking_line_items.booking_id": string;
-    "rowFilter.booking_line_items.position": string;
+    "rowFilter.cancellations.lines": components["schemas"]["Filter"];
+    "rowFilter.cancellations.created_at": components["schemas"]["Filter"];
+    "rowFilter.booking_line_items.booking_id": components["schemas"]["Filter"];
+    "rowFilter.booking_line_items.position": components["schemas"]["Filter"];
     /** @description What the line charges. */
-    "rowFilter.booking_line_items.kind": string;
+    "rowFilter.booking_line_items.kind": components["schemas"]["Filter"];
     /** @description Text for guests. */
-    "rowFilter.booking_line_items.description": string;
+    "rowFilter.booking_line_items.description": components["schemas"]["Filter"];
     /** @description Number of nights or guests, or their product. The amount is quantity times unit_amount. */
-    "rowFilter.booking_line_items.quantity": string;
+    "rowFilter.booking_line_items.quantity": components["schemas"]["Filter"];
     /** @description Amount of one unit, in minor units; for percentages the whole amount. */
-    "rowFilter.booking_line_items.unit_amount": string;
+    "rowFilter.booking_line_items.unit_amount": components["schemas"]["Filter"];
     /** @description The percentage; null for fixed amounts. */
-    "rowFilter.booking_line_items.percent": string;
+    "rowFilter.booking_line_items.percent": components["schemas"]["Filter"];
     /** @description What the guest pays for it. */
-    "rowFilter.booking_line_items.amount": string;
+    "rowFilter.booking_line_items.amount": components["schemas"]["Filter"];
     /** @description What the host receives for it. */
-    "rowFilter.booking_line_items.host_amount": string;
+    "rowFilter.booking_line_items.host_amount": components["schemas"]["Filter"];
     /** @description The part of the prices that is an included tax; 0 for other lines. */
-    "rowFilter.booking_line_items.included_amount": string;
+    "rowFilter.booking_line_items.included_amount": components["schemas"]["Filter"];
     /** @description ISO 4217 alphabetic code. */
-    "rowFilter.currencies.code": string;
+    "rowFilter.currencies.code": components["schemas"]["Filter"];
     /** @description Decimal places: 2 for EUR, 0 for JPY, 3 for KWD. */
-    "rowFilter.currencies.minor_unit": string;
+    "rowFilter.currencies.minor_unit": components["schemas"]["Filter"];
     /** @description Whether Stripe charges cards in it. A property with another currency cannot be published. */
-    "rowFilter.currencies.is_payable": string;
+    "rowFilter.currencies.is_payable": components["schemas"]["Filter"];
     /** @description Decimal places of amounts at Stripe, which differ from minor_unit for ISK, MGA and UGX. */
-    "rowFilter.currencies.stripe_minor_unit": string;
+    "rowFilter.currencies.stripe_minor_unit": components["schemas"]["Filter"];
     /** @description Smallest amount that can be charged, refunded and paid out, in minor units: 10 for KWD, 100 for HUF. Every price, fee, tax and refund is a multiple of it. */
-    "rowFilter.currencies.step": string;
+    "rowFilter.currencies.step": components["schemas"]["Filter"];
     /** @description Lowest total of a stay and lowest charge of a card, in minor units; the owner of the installation may raise it. */
-    "rowFilter.currencies.minimum_charge": string;
+    "rowFilter.currencies.minimum_charge": components["schemas"]["Filter"];
     /** @description Highest total of a stay and highest charge of a card, in minor units; the owner of the installation may change it. */
-    "rowFilter.currencies.maximum_charge": string;
+    "rowFilter.currencies.maximum_charge": components["schemas"]["Filter"];
     /** @description Lowest price of a night, in minor units. The default is one whole unit, or minimum_charge when that is higher; the owner of the installation may change it. */
-    "rowFilter.currencies.minimum_price": string;
+    "rowFilter.currencies.minimum_price": components["schemas"]["Filter"];
     /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less. */
-    "rowFilter.currencies.cancellation_fee_minimum": string;
+    "rowFilter.currencies.cancellation_fee_minimum": components["schemas"]["Filter"];
     /** @description Highest fee of a host who cancels, in minor units: twenty times the lowest. */
-    "rowFilter.currencies.cancellation_fee_maximum": string;
-    "rowFilter.amenities.id": string;
+    "rowFilter.currencies.cancellation_fee_maximum": components["schemas"]["Filter"];
+    "rowFilter.amenities.id": components["schemas"]["Filter"];
     /** @description Heading under which the amenity is shown. */
-    "rowFilter.amenities.category": string;
+    "rowFilter.amenities.category": components["schemas"]["Filter"];
     /** @description English name. */
-    "rowFilter.amenities.name": string;
+    "rowFilter.amenities.name": components["schemas"]["Filter"];
     /** @description Bit in the mask that search compares. A bit never gets another meaning. */
-    "rowFilter.amenities.bit": string;
-    "rowFilter.payout_accounts.profile_id": string;
-    "rowFilter.payout_accounts.stripe_account_id": string;
+    "rowFilter.amenities.bit": components["schemas"]["Filter"];
+    "rowFilter.payout_accounts.profile_id": components["schemas"]["Filter"];
+    "rowFilter.payout_accounts.stripe_account_id": components["schemas"]["Filter"];
     /** @description True when the host has completed onboarding at Stripe. */
-    "rowFilter.payout_accounts.details_submitted": string;
+    "rowFilter.payout_accounts.details_submitted": components["schemas"]["Filter"];
     /** @description True when Stripe can pay out to the host. */
-    "rowFilter.payout_accounts.payouts_enabled": string;
+    "rowFilter.payout_accounts.payouts_enabled": components["schemas"]["Filter"];
     /** @description What Stripe still requires from the host, in Stripe's words. */
-    "rowFilter.payout_accounts.requirements": string;
+    "rowFilter.payout_accounts.requirements": components["schemas"]["Filter"];
     /** @description Currency of the account. */
-    "rowFilter.payout_accounts.currency": string;
-    "rowFilter.payout_accounts.created_at": string;
-    "rowFilter.payout_accounts.updated_at": string;
-    "rowFilter.payout_holds.id": string;
-    "rowFilter.payout_holds.booking_id": string;
+    "rowFilter.payout_accounts.currency": components["schemas"]["Filter"];
+    "rowFilter.payout_accounts.created_at": components["schemas"]["Filter"];
+    "rowFilter.payout_accounts.updated_at": components["schemas"]["Filter"];
+    "rowFilter.payout_holds.id": components["schemas"]["Filter"];
+    "rowFilter.payout_holds.booking_id": components["schemas"]["Filter"];
     /** @description Why the payout is held. */
-    "rowFilter.payout_holds.reason": string;
+    "rowFilter.payout_holds.reason": components["schemas"]["Filter"];
     /** @description The operator who holds the payout. */
-    "rowFilter.payout_holds.held_by": string;
+    "rowFilter.payout_holds.held_by": components["schemas"]["Filter"];
     /** @description When the hold ended; null while it is open. */
-    "rowFilter.payout_holds.released_at": string;
-    "rowFilter.payout_holds.created_at": string;
-    "rowFilter.orphan_sweeps.id": string;
+    "rowFilter.payout_holds.released_at": components["schemas"]["Filter"];
+    "rowFilter.payout_holds.created_at": components["schemas"]["Filter"];
+    "rowFilter.orphan_sweeps.id": components["schemas"]["Filter"];
     /** @description The list at Stripe: payment_intents, refunds or transfers. */
-    "rowFilter.orphan_sweeps.list": string;
+    "rowFilter.orphan_sweeps.list": components["schemas"]["Filter"];
     /** @description The walk ends at objects created before; null when it goes through the whole list. */
-    "rowFilter.orphan_sweeps.since": string;
+    "rowFilter.orphan_sweeps.since": components["schemas"]["Filter"];
     /** @description Number of pages read. */
-    "rowFilter.orphan_sweeps.page": string;
+    "rowFilter.orphan_sweeps.page": components["schemas"]["Filter"];
     /** @description Stripe's id of the last object that was read; the walk goes on after it. */
-    "rowFilter.orphan_sweeps.cursor": string;
+    "rowFilter.orphan_sweeps.cursor": components["schemas"]["Filter"];
     /** @description Number of objects read. */
-    "rowFilter.orphan_sweeps.listed": string;
+    "rowFilter.orphan_sweeps.listed": components["schemas"]["Filter"];
     /** @description Number of objects that differed from their row, or had none. */
-    "rowFilter.orphan_sweeps.found": string;
+    "rowFilter.orphan_sweeps.found": components["schemas"]["Filter"];
     /** @description When it began. */
-    "rowFilter.orphan_sweeps.started_at": string;
+    "rowFilter.orphan_sweeps.started_at": components["schemas"]["Filter"];
     /** @description When it ended; null while it goes on. */
-    "rowFilter.orphan_sweeps.finished_at": string;
-    "rowFilter.disputes.id": string;
-    "rowFilter.disputes.payment_id": string;
-    "rowFilter.disputes.booking_id": string;
+    "rowFilter.orphan_sweeps.finished_at": components["schemas"]["Filter"];
+    "rowFilter.disputes.id": components["schemas"]["Filter"];
+    "rowFilter.disputes.payment_id": components["schemas"]["Filter"];
+    "rowFilter.disputes.booking_id": components["schemas"]["Filter"];
     /** @description Status at Stripe: needs_response, under_review, won, lost, warning_needs_response and others. */
-    "rowFilter.disputes.status": string;
+    "rowFilter.disputes.status": components["schemas"]["Filter"];
     /** @description Reason at Stripe, such as fraudulent. */
-    "rowFilter.disputes.reason": string;
+    "rowFilter.disputes.reason": components["schemas"]["Filter"];
     /** @description Currency of the payment. */
-    "rowFilter.disputes.currency": string;
+    "rowFilter.disputes.currency": components["schemas"]["Filter"];
     /** @description Disputed amount in minor units. */
-    "rowFilter.disputes.amount": string;
+    "rowFilter.disputes.amount": components["schemas"]["Filter"];
     /** @description What the guest got back by losing the dispute, in minor units; 0 again when it is won later. */
-    "rowFilter.disputes.lost_amount": string;
+    "rowFilter.disputes.lost_amount": components["schemas"]["Filter"];
     /** @description How many withdrawals and returns Stripe has listed. A state with fewer is older. */
-    "rowFilter.disputes.movements": string;
+    "rowFilter.disputes.movements": components["schemas"]["Filter"];
     /** @description Evidence for the host: booking, line items, cancellation, house rules and history. */
-    "rowFilter.disputes.evidence": string;
-    "rowFilter.disputes.created_at": string;
-    "rowFilter.disputes.updated_at": string;
-    "rowFilter.booking_alterations.id": string;
-    "rowFilter.booking_alterations.booking_id": string;
+    "rowFilter.disputes.evidence": components["schemas"]["Filter"];
+    "rowFilter.disputes.created_at": components["schemas"]["Filter"];
+    "rowFilter.disputes.updated_at": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.id": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.booking_id": components["schemas"]["Filter"];
     /** @description The side that proposed it. */
-    "rowFilter.booking_alterations.proposed_by": string;
-    "rowFilter.booking_alterations.proposed_by_id": string;
+    "rowFilter.booking_alterations.proposed_by": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.proposed_by_id": components["schemas"]["Filter"];
     /** @description When it can no longer be answered. */
-    "rowFilter.booking_alterations.expires_at": string;
+    "rowFilter.booking_alterations.expires_at": components["schemas"]["Filter"];
     /** @description Null without an answer. */
-    "rowFilter.booking_alterations.answer": string;
+    "rowFilter.booking_alterations.answer": components["schemas"]["Filter"];
     /** @description When it was answered. */
-    "rowFilter.booking_alterations.answered_at": string;
-    "rowFilter.booking_alterations.answered_by_id": string;
+    "rowFilter.booking_alterations.answered_at": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.answered_by_id": components["schemas"]["Filter"];
     /** @description Proposed check-in date. */
-    "rowFilter.booking_alterations.check_in": string;
+    "rowFilter.booking_alterations.check_in": components["schemas"]["Filter"];
     /** @description Proposed check-out date. */
-    "rowFilter.booking_alterations.check_out": string;
+    "rowFilter.booking_alterations.check_out": components["schemas"]["Filter"];
     /** @description Proposed number of adults. */
-    "rowFilter.booking_alterations.adults": string;
+    "rowFilter.booking_alterations.adults": components["schemas"]["Filter"];
     /** @description Proposed number of children. */
-    "rowFilter.booking_alterations.children": string;
+    "rowFilter.booking_alterations.children": components["schemas"]["Filter"];
     /** @description Proposed number of infants. */
-    "rowFilter.booking_alterations.infants": string;
+    "rowFilter.booking_alterations.infants": components["schemas"]["Filter"];
     /** @description Proposed number of pets. */
-    "rowFilter.booking_alterations.pets": string;
+    "rowFilter.booking_alterations.pets": components["schemas"]["Filter"];
     /** @description Currency of the booking. */
-    "rowFilter.booking_alterations.currency": string;
+    "rowFilter.booking_alterations.currency": components["schemas"]["Filter"];
     /** @description What the guest would pay for the booking, in minor units. */
-    "rowFilter.booking_alterations.guest_total": string;
+    "rowFilter.booking_alterations.guest_total": components["schemas"]["Filter"];
     /** @description How much more the guest would pay than now; negative for less. */
-    "rowFilter.booking_alterations.difference": string;
+    "rowFilter.booking_alterations.difference": components["schemas"]["Filter"];
     /** @description The lines of guest_total, without host amounts. */
-    "rowFilter.booking_alterations.lines": string;
-    "rowFilter.booking_alterations.created_at": string;
-    "rowFilter.house_rules.property_id": string;
-    "rowFilter.house_rules.version": string;
+    "rowFilter.booking_alterations.lines": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.created_at": components["schemas"]["Filter"];
+    "rowFilter.house_rules.property_id": components["schemas"]["Filter"];
+    "rowFilter.house_rules.version": components["schemas"]["Filter"];
     /** @description Whether guests may smoke indoors. */
-    "rowFilter.house_rules.smoking_allowed": string;
+    "rowFilter.house_rules.smoking_allowed": components["schemas"]["Filter"];
     /** @description Whether guests may hold parties and events. */
-    "rowFilter.house_rules.events_allowed": string;
+    "rowFilter.house_rules.events_allowed": components["schemas"]["Filter"];
     /** @description False when the property is not safe or suitable for children and infants. */
-    "rowFilter.house_rules.children_allowed": string;
+    "rowFilter.house_rules.children_allowed": components["schemas"]["Filter"];
     /** @description Whether guests may take photos and films for commercial use. */
-    "rowFilter.house_rules.commercial_photography_allowed": string;
+    "rowFilter.house_rules.commercial_photography_allowed": components["schemas"]["Filter"];
     /** @description Local time at which quiet hours begin; null for none. */
-    "rowFilter.house_rules.quiet_from": string;
+    "rowFilter.house_rules.quiet_from": components["schemas"]["Filter"];
     /** @description Local time at which quiet hours end. */
-    "rowFilter.house_rules.quiet_until": string;
+    "rowFilter.house_rules.quiet_until": components["schemas"]["Filter"];
     /** @description Plain text of up to 5,000 characters. */
-    "rowFilter.house_rules.additional_rules": string;
+    "rowFilter.house_rules.additional_rules": components["schemas"]["Filter"];
     /** @description Person who wrote this version; null when the service role did. */
-    "rowFilter.house_rules.created_by": string;
-    "rowFilter.house_rules.created_at": string;
-    "rowFilter.property_seasons.id": string;
-    "rowFilter.property_seasons.property_id": string;
+    "rowFilter.house_rules.created_by": components["schemas"]["Filter"];
+    "rowFilter.house_rules.created_at": components["schemas"]["Filter"];
+    "rowFilter.property_seasons.id": components["schemas"]["Filter"];
+    "rowFilter.property_seasons.property_id": components["schemas"]["Filter"];
     /** @description Name of the season, such as "Summer". */
-    "rowFilter.property_seasons.name": string;
+    "rowFilter.property_seasons.name": components["schemas"]["Filter"];
     /** @description First night. */
-    "rowFilter.property_seasons.starts_on": string;
+    "rowFilter.property_seasons.starts_on": components["schemas"]["Filter"];
     /** @description The day after the last night. */
-    "rowFilter.property_seasons.ends_on": string;
+    "rowFilter.property_seasons.ends_on": components["schemas"]["Filter"];
     /** @description Currency of the property; set by the database when left out. */
-    "rowFilter.property_seasons.currency": string;
+    "rowFilter.property_seasons.currency": components["schemas"]["Filter"];
     /** @description Price of each night in minor units; null for the price of the property. */
-    "rowFilter.property_seasons.price": string;
+    "rowFilter.property_seasons.price": components["schemas"]["Filter"];
     /** @description Minimum stay for check-in during the season; null for that of the property. */
-    "rowFilter.property_seasons.min_nights": string;
+    "rowFilter.property_seasons.min_nights": components["schemas"]["Filter"];
     /** @description Maximum stay for check-in during the season; null for that of the property. */
-    "rowFilter.property_seasons.max_nights": string;
-    "rowFilter.property_seasons.created_at": string;
-    "rowFilter.property_seasons.updated_at": string;
-    "rowFilter.property_addresses.property_id": string;
+    "rowFilter.property_seasons.max_nights": components["schemas"]["Filter"];
+    "rowFilter.property_seasons.created_at": components["schemas"]["Filter"];
+    "rowFilter.property_seasons.updated_at": components["schemas"]["Filter"];
+    "rowFilter.property_addresses.property_id": components["schemas"]["Filter"];
     /** @description Street and number. */
-    "rowFilter.property_addresses.line1": string;
+    "rowFilter.property_addresses.line1": components["schemas"]["Filter"];
     /** @description Floor, door or building. */
-    "rowFilter.property_addresses.line2": string;
+    "rowFilter.property_addresses.line2": components["schemas"]["Filter"];
     /** @description Postal code in the format of the country. */
-    "rowFilter.property_addresses.postal_code": string;
+    "rowFilter.property_addresses.postal_code": components["schemas"]["Filter"];
     /** @description Part of the city. Public. */
-    "rowFilter.property_addresses.neighbourhood": string;
+    "rowFilter.property_addresses.neighbourhood": components["schemas"]["Filter"];
     /** @description City or village. Public. */
-    "rowFilter.property_addresses.city": string;
+    "rowFilter.property_addresses.city": components["schemas"]["Filter"];
     /** @description State, province or region. Public. */
-    "rowFilter.property_addresses.region": string;
+    "rowFilter.property_addresses.region": components["schemas"]["Filter"];
     /** @description ISO 3166-1 alpha-2 code. Public. */
-    "rowFilter.property_addresses.country": string;
+    "rowFilter.property_addresses.country": components["schemas"]["Filter"];
     /** @description Degrees north (WGS 84) of the entrance. */
-    "rowFilter.property_addresses.latitude": string;
+    "rowFilter.property_addresses.latitude": components["schemas"]["Filter"];
     /** @description Degrees east (WGS 84) of the entrance. */
-    "rowFilter.property_addresses.longitude": string;
-    "rowFilter.property_addresses.created_at": string;
-    "rowFilter.property_addresses.updated_at": string;
+    "rowFilter.property_addresses.longitude": components["schemas"]["Filter"];
+    "rowFilter.property_addresses.created_at": components["schemas"]["Filter"];
+    "rowFilter.property_addresses.updated_at": components["schemas"]["Filter"];
     /** @description A word such as `flexible` for common policies, a UUID for others. */
-    "rowFilter.cancellation_policies.id": string;
+    "rowFilter.cancellation_policies.id": components["schemas"]["Filter"];
     /** @description Host who wrote the policy and may use it; null for common policies. */
-    "rowFilter.cancellation_policies.host_id": string;
+    "rowFilter.cancellation_policies.host_id": components["schemas"]["Filter"];
     /** @description Name that guests see. */
-    "rowFilter.cancellation_policies.name": string;
+    "rowFilter.cancellation_policies.name": components["schemas"]["Filter"];
     /** @description Conditions: before_check_in ("5 days" or "24 hours": at least that long before check-in, in local time), since_confirmation ("48 hours": at most that long after the confirmation), confirmed_before_check_in ("7 days": confirmed at least that long before check-in), under_nights (the stay has fewer nights). Result: the host keeps the nights stayed and nights_kept more; the guest gets back refund_percent of the others. */
-    "rowFilter.cancellation_policies.steps": string;
-    "rowFilter.cancellation_policies.created_at": string;
-    "rowFilter.cancellation_policies.updated_at": string;
-    "rowFilter.property_date_overrides.id": string;
-    "rowFilter.property_date_overrides.property_id": string;
+    "rowFilter.cancellation_policies.steps": components["schemas"]["Filter"];
+    "rowFilter.cancellation_policies.created_at": components["schemas"]["Filter"];
+    "rowFilter.cancellation_policies.updated_at": components["schemas"]["Filter"];
+    "rowFilter.property_date_overrides.id": components["schemas"]["Filter"];
+    "rowFilter.property_date_overrides.property_id": components["schemas"]["Filter"];
     /** @description First night. */
-    "rowFilter.property_date_overrides.starts_on": string;
+    "rowFilter.property_date_overrides.starts_on": components["schemas"]["Filter"];
     /** @description The day after the last night. */
-    "rowFilter.property_date_overrides.ends_on": string;
+    "rowFilter.property_date_overrides.ends_on": components["schemas"]["Filter"];
     /** @description Currency of the property; set by the database when left out. */
-    "rowFilter.property_date_overrides.currency": string;
+    "rowFilter.property_date_overrides.currency": components["schemas"]["Filter"];
     /** @description Price of each night in minor units. */
-    "rowFilter.property_date_overrides.price": string;
-    "rowFilter.property_date_overrides.created_at": string;
-    "rowFilter.property_date_overrides.updated_at": string;
-    "rowFilter.host_blocks.id": string;
-    "rowFilter.host_blocks.property_id": string;
+    "rowFilter.property_date_overrides.price": components["schemas"]["Filter"];
+    "rowFilter.property_date_overrides.created_at": components["schemas"]["Filter"];
+    "rowFilter.property_date_overrides.updated_at": components["schemas"]["Filter"];
+    "rowFilter.host_blocks.id": components["schemas"]["Filter"];
+    "rowFilter.host_blocks.property_id": components["schemas"]["Filter"];
     /** @description First night. */
-    "rowFilter.host_blocks.check_in": string;
+    "rowFilter.host_blocks.check_in": components["schemas"]["Filter"];
     /** @description The day after the last night. */
-    "rowFilter.host_blocks.check_out": string;
+    "rowFilter.host_blocks.check_out": components["schemas"]["Filter"];
     /** @description Only the host and co-hosts can read it. */
-    "rowFilter.host_blocks.note": string;
+    "rowFilter.host_blocks.note": components["schemas"]["Filter"];
     /** @description Who created it; null for the service role. */
-    "rowFilter.host_blocks.created_by": string;
-    "rowFilter.host_blocks.created_at": string;
-    "rowFilter.host_blocks.updated_at": string;
-    "rowFilter.co_hosts.property_id": string;
-    "rowFilter.co_hosts.profile_id": string;
+    "rowFilter.host_blocks.created_by": components["schemas"]["Filter"];
+    "rowFilter.host_blocks.created_at": components["schemas"]["Filter"];
+    "rowFilter.host_blocks.updated_at": components["schemas"]["Filter"];
+    "rowFilter.co_hosts.property_id": components["schemas"]["Filter"];
+    "rowFilter.co_hosts.profile_id": components["schemas"]["Filter"];
     /** @description calendar: reads the property, its address and calendar, and changes availability; calendar_and_messages: also writes to guests; full: also edits, prices and publishes. No co-host reads taxes and payouts, invites, archives or deletes. */
-    "rowFilter.co_hosts.level": string;
-    "rowFilter.co_hosts.created_at": string;
-    "rowFilter.co_hosts.updated_at": string;
-    "rowFilter.messages.id": string;
-    "rowFilter.messages.thread_id": string;
+    "rowFilter.co_hosts.level": components["schemas"]["Filter"];
+    "rowFilter.co_hosts.created_at": components["schemas"]["Filter"];
+    "rowFilter.co_hosts.updated_at": components["schemas"]["Filter"];
+    "rowFilter.messages.id": components["schemas"]["Filter"];
+    "rowFilter.messages.thread_id": components["schemas"]["Filter"];
     /** @description Property of the thread. */
-    "rowFilter.messages.property_id": string;
+    "rowFilter.messages.property_id": components["schemas"]["Filter"];
     /** @description Guest of the thread. */
-    "rowFilter.messages.guest_id": string;
+    "rowFilter.messages.guest_id": components["schemas"]["Filter"];
     /** @description Who wrote it; null for a note of the system. */
-    "rowFilter.messages.sender_id": string;
+    "rowFilter.messages.sender_id": components["schemas"]["Filter"];
     /** @description What the note is about, such as booking_confirmed; null for messages of people. */
-    "rowFilter.messages.event": string;
+    "rowFilter.messages.event": components["schemas"]["Filter"];
     /** @description Plain text of 1 to 5,000 characters. */
-    "rowFilter.messages.body": string;
+    "rowFilter.messages.body": components["schemas"]["Filter"];
     /** @description Whether contact details were removed, because no booking was confirmed yet. */
-    "rowFilter.messages.is_masked": string;
+    "rowFilter.messages.is_masked": components["schemas"]["Filter"];
     /** @description A file in the bucket message-attachments, as the function files answered it. */
-    "rowFilter.messages.attachment_path": string;
-    "rowFilter.messages.created_at": string;
-    "rowFilter.bookings.id": string;
-    "rowFilter.bookings.property_id": string;
-    "rowFilter.bookings.host_id": string;
-    "rowFilter.bookings.guest_id": string;
+    "rowFilter.messages.attachment_path": components["schemas"]["Filter"];
+    "rowFilter.messages.created_at": components["schemas"]["Filter"];
+    "rowFilter.bookings.id": components["schemas"]["Filter"];
+    "rowFilter.bookings.property_id": components["schemas"]["Filter"];
+    "rowFilter.bookings.host_id": components["schemas"]["Filter"];
+    "rowFilter.bookings.guest_id": components["schemas"]["Filter"];
     /** @description Present status. */
-    "rowFilter.bookings.status": string;
+    "rowFilter.bookings.status": components["schemas"]["Filter"];
     /** @description Since when it has this status. */
-    "rowFilter.bookings.status_at": string;
+    "rowFilter.bookings.status_at": components["schemas"]["Filter"];
     /** @description The reason given with the last change of status. */
-    "rowFilter.bookings.status_reason": string;
+    "rowFilter.bookings.status_reason": components["schemas"]["Filter"];
     /** @description When an open request or unpaid hold expires. */
-    "rowFilter.bookings.expires_at": string;
+    "rowFilter.bookings.expires_at": components["schemas"]["Filter"];
     /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
-    "rowFilter.bookings.confirmed_at": string;
+    "rowFilter.bookings.confirmed_at": components["schemas"]["Filter"];
     /** @description First night. */
-    "rowFilter.bookings.check_in": string;
+    "rowFilter.bookings.check_in": components["schemas"]["Filter"];
     /** @description The day after the last night. */
-    "rowFilter.bookings.check_out": string;
+    "rowFilter.bookings.check_out": components["schemas"]["Filter"];
     /** @description Number of nights from check_in to check_out. */
-    "rowFilter.bookings.nights": string;
+    "rowFilter.bookings.nights": components["schemas"]["Filter"];
     /** @description Number of adults, at least one. */
-    "rowFilter.bookings.adults": string;
+    "rowFilter.bookings.adults": components["schemas"]["Filter"];
     /** @description Number of children aged 2 or older. */
-    "rowFilter.bookings.children": string;
+    "rowFilter.bookings.children": components["schemas"]["Filter"];
     /** @description Number of children under 2. */
-    "rowFilter.bookings.infants": string;
+    "rowFilter.bookings.infants": components["schemas"]["Filter"];
     /** @description Number of pets. */
-    "rowFilter.bookings.pets": string;
+    "rowFilter.bookings.pets": components["schemas"]["Filter"];
     /** @description instant, or request when the host had to accept it. */
-    "rowFilter.bookings.booking_mode": string;
+    "rowFilter.bookings.booking_mode": components["schemas"]["Filter"];
     /** @description ISO 4217 code of every amount. */
-    "rowFilter.bookings.currency": string;
+    "rowFilter.bookings.currency": components["schemas"]["Filter"];
     /** @description What the guest pays, in minor units. */
-    "rowFilter.bookings.guest_total": string;
+    "rowFilter.bookings.guest_total": components["schemas"]["Filter"];
     /** @description What the host receives, in minor units; null for co-hosts. */
-    "rowFilter.bookings.host_total": string;
+    "rowFilter.bookings.host_total": components["schemas"]["Filter"];
     /** @description Title at the time of booking. */
-    "rowFilter.bookings.property_title": string;
+    "rowFilter.bookings.property_title": components["schemas"]["Filter"];
     /** @description City at the time of booking. */
-    "rowFilter.bookings.property_city": string;
+    "rowFilter.bookings.property_city": components["schemas"]["Filter"];
     /** @description Time zone of its dates and times. */
-    "rowFilter.bookings.time_zone": string;
+    "rowFilter.bookings.time_zone": components["schemas"]["Filter"];
     /** @description Earliest arrival. */
-    "rowFilter.bookings.check_in_at": string;
+    "rowFilter.bookings.check_in_at": components["schemas"]["Filter"];
     /** @description Latest departure; from then on the stay is completed. */
-    "rowFilter.bookings.check_out_at": string;
-    "rowFilter.bookings.cancellation_policy_id": string;
+    "rowFilter.bookings.check_out_at": components["schemas"]["Filter"];
+    "rowFilter.bookings.cancellation_policy_id": components["schemas"]["Filter"];
     /** @description Name of the cancellation policy. */
-    "rowFilter.bookings.cancellation_policy_name": string;
+    "rowFilter.bookings.cancellation_policy_name": components["schemas"]["Filter"];
     /** @description The policy at the time of booking; see cancellation_policies.steps. */
-    "rowFilter.bookings.cancellation_steps": string;
+    "rowFilter.bookings.cancellation_steps": components["schemas"]["Filter"];
     /** @description Version of the house rules that the guest agreed to. */
-    "rowFilter.bookings.house_rules_version": string;
+    "rowFilter.bookings.house_rules_version": components["schemas"]["Filter"];
     /** @description The quote to book with. When the offer has changed, booking answers 409 with the new quote. */
-    "rowFilter.bookings.quote_id": string;
+    "rowFilter.bookings.quote_id": components["schemas"]["Filter"];
     /** @description Up to 255 characters chosen by the guest: repeating the request with the same key returns the same booking. Only the guest can read it. */
-    "rowFilter.bookings.idempotency_key": string;
+    "rowFilter.bookings.idempotency_key": components["schemas"]["Filter"];
     /** @description The open proposal, if there is one. */
-    "rowFilter.bookings.open_alteration_id": string;
-    "rowFilter.bookings.created_at": string;
-    "rowFilter.bookings.updated_at": string;
-    "rowFilter.review_notes.review_id": string;
+    "rowFilter.bookings.open_alteration_id": components["schemas"]["Filter"];
+    "rowFilter.bookings.created_at": components["schemas"]["Filter"];
+    "rowFilter.bookings.updated_at": components["schemas"]["Filter"];
+    "rowFilter.review_notes.review_id": components["schemas"]["Filter"];
     /** @description Plain text of up to 2,000 characters. */
-    "rowFilter.review_notes.note": string;
-    "rowFilter.review_notes.created_at": string;
-    "rowFilter.review_notes.updated_at": string;
-    "rowFilter.payments.id": string;
-    "rowFilter.payments.booking_id": string;
-    "rowFilter.payments.guest_id": string;
+    "rowFilter.review_notes.note": components["schemas"]["Filter"];
+    "rowFilter.review_notes.created_at": components["schemas"]["Filter"];
+    "rowFilter.review_notes.updated_at": components["schemas"]["Filter"];
+    "rowFilter.payments.id": components["schemas"]["Filter"];
+    "rowFilter.payments.booking_id": components["schemas"]["Filter"];
+    "rowFilter.payments.guest_id": components["schemas"]["Filter"];
     /** @description What the payment is for, and what explains its charge. */
-    "rowFilter.payments.kind": string;
+    "rowFilter.payments.kind": components["schemas"]["Filter"];
     /** @description Status, as last reported by Stripe. */
-    "rowFilter.payments.status": string;
+    "rowFilter.payments.status": components["schemas"]["Filter"];
     /** @description True when the amount is authorised first and captured when the host accepts the request. */
-    "rowFilter.payments.is_manual": string;
+    "rowFilter.payments.is_manual": components["schemas"]["Filter"];
     /** @description Currency of the booking. */
-    "rowFilter.payments.currency": string;
+    "rowFilter.payments.currency": components["schemas"]["Filter"];
     /** @description Amount due when the payment was begun. */
-    "rowFilter.payments.amount": string;
+    "rowFilter.payments.amount": components["schemas"]["Filter"];
     /** @description Amount that the card was charged. */
-    "rowFilter.payments.captured_amount": string;
+    "rowFilter.payments.captured_amount": components["schemas"]["Filter"];
     /** @description Amount of refunds that succeeded or are pending. */
-    "rowFilter.payments.refunded_amount": string;
+    "rowFilter.payments.refunded_amount": components["schemas"]["Filter"];
     /** @description Amount of disputes that are open or lost. */
-    "rowFilter.payments.disputed_amount": string;
-    "rowFilter.payments.stripe_payment_intent_id": string;
+    "rowFilter.payments.disputed_amount": components["schemas"]["Filter"];
+    "rowFilter.payments.stripe_payment_intent_id": components["schemas"]["Filter"];
     /** @description The card that was charged; null when it was not saved, or was removed. */
-    "rowFilter.payments.payment_method_id": string;
+    "rowFilter.payments.payment_method_id": components["schemas"]["Filter"];
     /** @description When the authorisation expires. */
-    "rowFilter.payments.capture_before": string;
+    "rowFilter.payments.capture_before": components["schemas"]["Filter"];
     /** @description Why the last charge failed; a decline in Stripe's words. */
-    "rowFilter.payments.last_error": string;
-    "rowFilter.payments.created_at": string;
-    "rowFilter.payments.updated_at": string;
-    "rowFilter.refunds.id": string;
-    "rowFilter.refunds.payment_id": string;
-    "rowFilter.refunds.booking_id": string;
+    "rowFilter.payments.last_error": components["schemas"]["Filter"];
+    "rowFilter.payments.created_at": components["schemas"]["Filter"];
+    "rowFilter.payments.updated_at": components["schemas"]["Filter"];
+    "rowFilter.refunds.id": components["schemas"]["Filter"];
+    "rowFilter.refunds.payment_id": components["schemas"]["Filter"];
+    "rowFilter.refunds.booking_id": components["schemas"]["Filter"];
     /** @description Why the amount is refunded. */
-    "rowFilter.refunds.reason": string;
+    "rowFilter.refunds.reason": components["schemas"]["Filter"];
     /** @description Status, as last reported by Stripe. */
-    "rowFilter.refunds.status": string;
+    "rowFilter.refunds.status": components["schemas"]["Filter"];
     /** @description Currency of the payment. */
-    "rowFilter.refunds.currency": string;
+    "rowFilter.refunds.currency": components["schemas"]["Filter"];
     /** @description Amount of the refund. */
-    "rowFilter.refunds.amount": string;
-    "rowFilter.refunds.stripe_refund_id": string;
+    "rowFilter.refunds.amount": components["schemas"]["Filter"];
+    "rowFilter.refunds.stripe_refund_id": components["schemas"]["Filter"];
     /** @description Why the refund failed, in Stripe's words. */
-    "rowFilter.refunds.last_error": string;
+    "rowFilter.refunds.last_error": components["schemas"]["Filter"];
     /** @description Who bears goodwill. Null for goodwill that was made at Stripe: the platform bears it until an operator calls assign_goodwill. */
-    "rowFilter.refunds.borne_by": string;
+    "rowFilter.refunds.borne_by": components["schemas"]["Filter"];
     /** @description Why goodwill was given, in words for the guest. */
-    "rowFilter.refunds.note": string;
+    "rowFilter.refunds.note": components["schemas"]["Filter"];
     /** @description The host or operator who gave goodwill; null when it was made at Stripe or by the service role. */
-    "rowFilter.refunds.made_by": string;
-    "rowFilter.refunds.created_at": string;
-    "rowFilter.refunds.updated_at": string;
-    "rowFilter.reports.id": string;
+    "rowFilter.refunds.made_by": components["schemas"]["Filter"];
+    "rowFilter.refunds.created_at": components["schemas"]["Filter"];
+    "rowFilter.refunds.updated_at": components["schemas"]["Filter"];
+    "rowFilter.reports.id": components["schemas"]["Filter"];
     /** @description Who reported it; null for cases of the system. */
-    "rowFilter.reports.reporter_id": string;
+    "rowFilter.reports.reporter_id": components["schemas"]["Filter"];
     /** @description What kind of thing is reported. */
-    "rowFilter.reports.subject": string;
-    "rowFilter.reports.subject_id": string;
+    "rowFilter.reports.subject": components["schemas"]["Filter"];
+    "rowFilter.reports.subject_id": components["schemas"]["Filter"];
     /** @description Why it is reported. */
-    "rowFilter.reports.reason": string;
+    "rowFilter.reports.reason": components["schemas"]["Filter"];
     /** @description Plain text of up to 2,000 characters. */
-    "rowFilter.reports.details": string;
+    "rowFilter.reports.details": components["schemas"]["Filter"];
     /** @description Whether an operator has dealt with it. */
-    "rowFilter.reports.status": string;
+    "rowFilter.reports.status": components["schemas"]["Filter"];
     /** @description What the operator did. The reporter can read it. */
-    "rowFilter.reports.resolution": string;
+    "rowFilter.reports.resolution": components["schemas"]["Filter"];
     /** @description The operator who closed it; null for the service role. */
-    "rowFilter.reports.resolved_by": string;
+    "rowFilter.reports.resolved_by": components["schemas"]["Filter"];
     /** @description When it was closed. */
-    "rowFilter.reports.resolved_at": string;
-    "rowFilter.reports.created_at": string;
-    "rowFilter.thread_reads.thread_id": string;
-    "rowFilter.thread_reads.profile_id": string;
+    "rowFilter.reports.resolved_at": components["schemas"]["Filter"];
+    "rowFilter.reports.created_at": components["schemas"]["Filter"];
+    "rowFilter.thread_reads.thread_id": components["schemas"]["Filter"];
+    "rowFilter.thread_reads.profile_id": components["schemas"]["Filter"];
     /** @description Messages up to then are read. */
-    "rowFilter.thread_reads.read_at": string;
-    "rowFilter.operation_pauses.id": string;
+    "rowFilter.thread_reads.read_at": components["schemas"]["Filter"];
+    "rowFilter.operation_pauses.id": components["schemas"]["Filter"];
     /** @description all: only reading and signing in work. payouts: no transfer to hosts. charges: no charge of a saved card without its owner. */
-    "rowFilter.operation_pauses.operation": string;
+    "rowFilter.operation_pauses.operation": components["schemas"]["Filter"];
     /** @description Why it was paused. */
-    "rowFilter.operation_pauses.reason": string;
+    "rowFilter.operation_pauses.reason": components["schemas"]["Filter"];
     /** @description When it was paused. */
-    "rowFilter.operation_pauses.paused_at": string;
+    "rowFilter.operation_pauses.paused_at": components["schemas"]["Filter"];
     /** @description The operator who paused it; null for the service role and for a restore. */
-    "rowFilter.operation_pauses.paused_by": string;
+    "rowFilter.operation_pauses.paused_by": components["schemas"]["Filter"];
     /** @description When it went on; null while it is paused. */
-    "rowFilter.operation_pauses.resumed_at": string;
+    "rowFilter.operation_pauses.resumed_at": components["schemas"]["Filter"];
     /** @description The operator who resumed it; null for the service role. */
-    "rowFilter.operation_pauses.resumed_by": string;
+    "rowFilter.operation_pauses.resumed_by": components["schemas"]["Filter"];
     /** @description Why it was resumed. */
-    "rowFilter.operation_pauses.note": string;
-    "rowFilter.co_host_invitations.id": string;
-    "rowFilter.co_host_invitations.property_id": string;
+    "rowFilter.operation_pauses.note": components["schemas"]["Filter"];
+    "rowFilter.co_host_invitations.id": components["schemas"]["Filter"];
+    "rowFilter.co_host_invitations.property_id": components["schemas"]["Filter"];
     /** @description Title of the property at the time of the invitation, because the invited person cannot read a draft. */
-    "rowFilter.co_host_invitations.property_title": string;
+    "rowFilter.co_host_invitations.property_title": components["schemas"]["Filter"];
     /** @description Invited address; stored in lower case. */
-    "rowFilter.co_host_invitations.email": string;
+    "rowFilter.co_host_invitations.email": components["schemas"]["Filter"];
     /** @description Rights that the co-host will have. */
-    "rowFilter.co_host_invitations.level": string;
+    "rowFilter.co_host_invitations.level": components["schemas"]["Filter"];
     /** @description Host who sent the invitation. */
-    "rowFilter.co_host_invitations.invited_by": string;
+    "rowFilter.co_host_invitations.invited_by": components["schemas"]["Filter"];
     /** @description When the invitation expires: seven days after its creation. */
-    "rowFilter.co_host_invitations.expires_at": string;
-    "rowFilter.co_host_invitations.created_at": string;
-    "rowFilter.suspensions.id": string;
-    "rowFilter.suspensions.profile_id": string;
+    "rowFilter.co_host_invitations.expires_at": components["schemas"]["Filter"];
+    "rowFilter.co_host_invitations.created_at": components["schemas"]["Filter"];
+    "rowFilter.suspensions.id": components["schemas"]["Filter"];
+    "rowFilter.suspensions.profile_id": components["schemas"]["Filter"];
     /** @description Why. The suspended person can read it. */
-    "rowFilter.suspensions.reason": string;
+    "rowFilter.suspensions.reason": components["schemas"]["Filter"];
     /** @description The operator who suspended them; null for the service role. */
-    "rowFilter.suspensions.suspended_by": string;
-    "rowFilter.suspensions.created_at": string;
+    "rowFilter.suspensions.suspended_by": components["schemas"]["Filter"];
+    "rowFilter.suspensions.created_at": components["schemas"]["Filter"];
     /** @description When it ended; null while it lasts. */
-    "rowFilter.suspensions.ended_at": string;
-    "rowFilter.payment_methods.id": string;
-    "rowFilter.payment_methods.profile_id": string;
-    "rowFilter.payment_methods.stripe_payment_method_id": string;
+    "rowFilter.suspensions.ended_at": components["schemas"]["Filter"];
+    "rowFilter.payment_methods.id": components["schemas"]["Filter"];
+    "rowFilter.payment_methods.profile_id": components["schemas"]["Filter"];
+    "rowFilter.payment_methods.stripe_payment_method_id": components["schemas"]["Filter"];
     /** @description Brand in Stripe's words, such as visa. */
-    "rowFilter.payment_methods.brand": string;
+    "rowFilter.payment_methods.brand": components["schemas"]["Filter"];
     /** @description The last four digits of the card number. */
-    "rowFilter.payment_methods.last4": string;
-    "rowFilter.payment_methods.created_at": string;
+    "rowFilter.payment_methods.last4": components["schemas"]["Filter"];
+    "rowFilter.payment_methods.created_at": components["schemas"]["Filter"];
     /** @description The same as auth.users.id. */
-    "rowFilter.profiles.id": string;
+    "rowFilter.profiles.id": components["schemas"]["Filter"];
     /** @description First name or nickname, 1 to 50 characters. */
-    "rowFilter.profiles.display_name": string;
+    "rowFilter.profiles.display_name": components["schemas"]["Filter"];
     /** @description Path in the Storage bucket `avatars`, as the function files answered it. */
-    "rowFilter.profiles.avatar_path": string;
+    "rowFilter.profiles.avatar_path": components["schemas"]["Filter"];
     /** @description Plain text of up to 2,000 characters. */
-    "rowFilter.profiles.about": string;
+    "rowFilter.profiles.about": components["schemas"]["Filter"];
     /** @description BCP 47 tags of the languages the person speaks, such as {en,pt-BR}. */
-    "rowFilter.profiles.languages": string;
+    "rowFilter.profiles.languages": components["schemas"]["Filter"];
     /** @description Whether the person has ever published a property. Set by the database. */
-    "rowFilter.profiles.is_host": string;
+    "rowFilter.profiles.is_host": components["schemas"]["Filter"];
     /** @description Whether the identity was verified. Set by the service role. */
-    "rowFilter.profiles.identity_verified": string;
+    "rowFilter.profiles.identity_verified": components["schemas"]["Filter"];
     /** @description Date of sign-up in UTC. */
-    "rowFilter.profiles.member_since": string;
+    "rowFilter.profiles.member_since": components["schemas"]["Filter"];
     /** @description When the account was deleted and this row anonymised; null while the account exists. */
-    "rowFilter.profiles.deleted_at": string;
-    "rowFilter.profiles.created_at": string;
-    "rowFilter.profiles.updated_at": string;
-    "rowFilter.reviews.id": string;
-    "rowFilter.reviews.booking_id": string;
-    "rowFilter.reviews.property_id": string;
-    "rowFilter.reviews.author_id": string;
+    "rowFilter.profiles.deleted_at": components["schemas"]["Filter"];
+    "rowFilter.profiles.created_at": components["schemas"]["Filter"];
+    "rowFilter.profiles.updated_at": components["schemas"]["Filter"];
+    "rowFilter.reviews.id": components["schemas"]["Filter"];
+    "rowFilter.reviews.booking_id": components["schemas"]["Filter"];
+    "rowFilter.reviews.property_id": components["schemas"]["Filter"];
+    "rowFilter.reviews.author_id": components["schemas"]["Filter"];
     /** @description The person it is about: the host, or the guest. */
-    "rowFilter.reviews.subject_id": string;
+    "rowFilter.reviews.subject_id": components["schemas"]["Filter"];
     /** @description Who wrote it, guest or host. */
-    "rowFilter.reviews.side": string;
+    "rowFilter.reviews.side": components["schemas"]["Filter"];
     /** @description Overall rating, 1 to 5. */
-    "rowFilter.reviews.overall": string;
+    "rowFilter.reviews.overall": components["schemas"]["Filter"];
     /** @description Whether the property was as described, 1 to 5; only in reviews by guests. */
-    "rowFilter.reviews.accuracy": string;
+    "rowFilter.reviews.accuracy": components["schemas"]["Filter"];
     /** @description Cleanliness, 1 to 5. */
-    "rowFilter.reviews.cleanliness": string;
+    "rowFilter.reviews.cleanliness": components["schemas"]["Filter"];
     /** @description How the arrival went, 1 to 5; only in reviews by guests. */
-    "rowFilter.reviews.check_in": string;
+    "rowFilter.reviews.check_in": components["schemas"]["Filter"];
     /** @description Communication, 1 to 5. */
-    "rowFilter.reviews.communication": string;
+    "rowFilter.reviews.communication": components["schemas"]["Filter"];
     /** @description Location, 1 to 5; only in reviews by guests. */
-    "rowFilter.reviews.location": string;
+    "rowFilter.reviews.location": components["schemas"]["Filter"];
     /** @description Value for money, 1 to 5; only in reviews by guests. */
-    "rowFilter.reviews.value": string;
+    "rowFilter.reviews.value": components["schemas"]["Filter"];
     /** @description Public comment: plain text of up to 5,000 characters. */
-    "rowFilter.reviews.comment": string;
+    "rowFilter.reviews.comment": components["schemas"]["Filter"];
     /** @description When it becomes public: when both sides have written, at the latest at the end of the window. */
-    "rowFilter.reviews.publishes_at": string;
+    "rowFilter.reviews.publishes_at": components["schemas"]["Filter"];
     /** @description The public reply of the person reviewed. reply_to_review writes it, once. */
-    "rowFilter.reviews.reply": string;
+    "rowFilter.reviews.reply": components["schemas"]["Filter"];
     /** @description When the reply was written. */
-    "rowFilter.reviews.replied_at": string;
+    "rowFilter.reviews.replied_at": components["schemas"]["Filter"];
     /** @description State of moderation. moderate_review changes it. */
-    "rowFilter.reviews.state": string;
+    "rowFilter.reviews.state": components["schemas"]["Filter"];
     /** @description Why it is hidden; null while it is visible. */
-    "rowFilter.reviews.state_reason": string;
+    "rowFilter.reviews.state_reason": components["schemas"]["Filter"];
     /** @description Whether the averages include it: a few seconds after publishes_at. */
-    "rowFilter.reviews.is_counted": string;
-    "rowFilter.reviews.created_at": string;
-    "rowFilter.reviews.updated_at": string;
-    "rowFilter.user_roles.user_id": string;
-    "rowFilter.user_roles.role": string;
+    "rowFilter.reviews.is_counted": components["schemas"]["Filter"];
+    "rowFilter.reviews.created_at": components["schemas"]["Filter"];
+    "rowFilter.reviews.updated_at": components["schemas"]["Filter"];
+    "rowFilter.user_roles.user_id": components["schemas"]["Filter"];
+    "rowFilter.user_roles.role": components["schemas"]["Filter"];
     /** @description The operator who granted the role; null when the service role did. */
-    "rowFilter.user_roles.granted_by": string;
+    "rowFilter.user_roles.granted_by": components["schemas"]["Filter"];
     /** @description When the role was granted. */
-    "rowFilter.user_roles.granted_at": string;
+    "rowFilter.user_roles.granted_at": components["schemas"]["Filter"];
     /** @description Currency of the booking. */
-    "rowFilter.exchange_rates.from_currency": string;
+    "rowFilter.exchange_rates.from_currency": components["schemas"]["Filter"];
     /** @description Currency of the payout. */
-    "rowFilter.exchange_rates.to_currency": string;
+    "rowFilter.exchange_rates.to_currency": components["schemas"]["Filter"];
     /** @description Quotes from this time on use the rate, until the next rate. */
-    "rowFilter.exchange_rates.valid_from": string;
+    "rowFilter.exchange_rates.valid_from": components["schemas"]["Filter"];
     /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
-    "rowFilter.exchange_rates.rate": string;
+    "rowFilter.exchange_rates.rate": components["schemas"]["Filter"];
     /** @description The operator who set the rate; null for the service role. */
-    "rowFilter.exchange_rates.set_by": string;
-    "rowFilter.money_requests.id": string;
-    "rowFilter.money_requests.booking_id": string;
-    "rowFilter.money_requests.host_id": string;
-    "rowFilter.money_requests.guest_id": string;
+    "rowFilter.exchange_rates.set_by": components["schemas"]["Filter"];
+    "rowFilter.money_requests.id": components["schemas"]["Filter"];
+    "rowFilter.money_requests.booking_id": components["schemas"]["Filter"];
+    "rowFilter.money_requests.host_id": components["schemas"]["Filter"];
+    "rowFilter.money_requests.guest_id": components["schemas"]["Filter"];
     /** @description Currency of the booking. */
-    "rowFilter.money_requests.currency": string;
+    "rowFilter.money_requests.currency": components["schemas"]["Filter"];
     /** @description Amount in minor units. */
-    "rowFilter.money_requests.amount": string;
+    "rowFilter.money_requests.amount": components["schemas"]["Filter"];
     /** @description What the money is for. The guest reads it. */
-    "rowFilter.money_requests.reason": string;
+    "rowFilter.money_requests.reason": components["schemas"]["Filter"];
     /** @description Until when the guest can accept. */
-    "rowFilter.money_requests.expires_at": string;
+    "rowFilter.money_requests.expires_at": components["schemas"]["Filter"];
     /** @description The answer; null while there is none. */
-    "rowFilter.money_requests.answer": string;
+    "rowFilter.money_requests.answer": components["schemas"]["Filter"];
     /** @description When it was answered. */
-    "rowFilter.money_requests.answered_at": string;
+    "rowFilter.money_requests.answered_at": components["schemas"]["Filter"];
     /** @description Who answered. */
-    "rowFilter.money_requests.answered_by": string;
-    "rowFilter.money_requests.created_at": string;
-    "rowFilter.notification_kinds.id": string;
+    "rowFilter.money_requests.answered_by": components["schemas"]["Filter"];
+    "rowFilter.money_requests.created_at": components["schemas"]["Filter"];
+    "rowFilter.notification_kinds.id": components["schemas"]["Filter"];
     /** @description Topic whose preference applies. */
-    "rowFilter.notification_kinds.topic": string;
+    "rowFilter.notification_kinds.topic": components["schemas"]["Filter"];
     /** @description Whether it is mailed at once, even in quiet hours and when the person wants a digest: someone is waiting or travelling. */
-    "rowFilter.notification_kinds.is_urgent": string;
-    "rowFilter.accounts.id": string;
+    "rowFilter.notification_kinds.is_urgent": components["schemas"]["Filter"];
+    "rowFilter.accounts.id": components["schemas"]["Filter"];
     /** @description Name on the identity document. */
-    "rowFilter.accounts.legal_name": string;
+    "rowFilter.accounts.legal_name": components["schemas"]["Filter"];
     /** @description Phone number in E.164 format, such as +351912345678. */
-    "rowFilter.accounts.phone": string;
+    "rowFilter.accounts.phone": components["schemas"]["Filter"];
     /** @description BCP 47 tag that mails and formats use. */
-    "rowFilter.accounts.locale": string;
+    "rowFilter.accounts.locale": components["schemas"]["Filter"];
     /** @description ISO 4217 code of the currency in which prices are shown. */
-    "rowFilter.accounts.currency": string;
+    "rowFilter.accounts.currency": components["schemas"]["Filter"];
     /** @description Date of birth, at least 18 years ago. */
-    "rowFilter.accounts.birth_date": string;
+    "rowFilter.accounts.birth_date": components["schemas"]["Filter"];
     /** @description ISO 3166-1 alpha-2 code of the country that receives the payouts. */
-    "rowFilter.accounts.payout_country": string;
-    "rowFilter.accounts.created_at": string;
-    "rowFilter.accounts.updated_at": string;
-    "rowFilter.time_zones.name": string;
-    "rowFilter.property_taxes.id": string;
-    "rowFilter.property_taxes.property_id": string;
+    "rowFilter.accounts.payout_country": components["schemas"]["Filter"];
+    "rowFilter.accounts.created_at": components["schemas"]["Filter"];
+    "rowFilter.accounts.updated_at": components["schemas"]["Filter"];
+    "rowFilter.time_zones.name": components["schemas"]["Filter"];
+    "rowFilter.property_taxes.id": components["schemas"]["Filter"];
+    "rowFilter.property_taxes.property_id": components["schemas"]["Filter"];
     /** @description Name on the line of a quote. */
-    "rowFilter.property_taxes.name": string;
+    "rowFilter.property_taxes.name": components["schemas"]["Filter"];
     /** @description percent for a percentage; otherwise what multiplies the amount. */
-    "rowFilter.property_taxes.charge": string;
+    "rowFilter.property_taxes.charge": components["schemas"]["Filter"];
     /** @description Percentage, such as 15.5. */
-    "rowFilter.property_taxes.percent": string;
+    "rowFilter.property_taxes.percent": components["schemas"]["Filter"];
     /** @description What the percentage applies to. */
-    "rowFilter.property_taxes.applies_to": string;
+    "rowFilter.property_taxes.applies_to": components["schemas"]["Filter"];
     /** @description Currency of the property; set by the database when left out. */
-    "rowFilter.property_taxes.currency": string;
+    "rowFilter.property_taxes.currency": components["schemas"]["Filter"];
     /** @description Amount in minor units. */
-    "rowFilter.property_taxes.amount": string;
+    "rowFilter.property_taxes.amount": components["schemas"]["Filter"];
     /** @description True when the prices include the tax already; false when it is added to them. */
-    "rowFilter.property_taxes.is_inclusive": string;
+    "rowFilter.property_taxes.is_inclusive": components["schemas"]["Filter"];
     /** @description Number of taxed nights at the beginning of a stay; null for all. */
-    "rowFilter.property_taxes.max_nights": string;
+    "rowFilter.property_taxes.max_nights": components["schemas"]["Filter"];
     /** @description Stays of this many nights or more are exempt; null for no exemption. */
-    "rowFilter.property_taxes.exempt_from_nights": string;
+    "rowFilter.property_taxes.exempt_from_nights": components["schemas"]["Filter"];
     /** @description Number under which the host pays the tax. */
-    "rowFilter.property_taxes.registration_number": string;
-    "rowFilter.property_taxes.created_at": string;
-    "rowFilter.property_taxes.updated_at": string;
-    "rowFilter.property_ratings.property_id": string;
+    "rowFilter.property_taxes.registration_number": components["schemas"]["Filter"];
+    "rowFilter.property_taxes.created_at": components["schemas"]["Filter"];
+    "rowFilter.property_taxes.updated_at": components["schemas"]["Filter"];
+    "rowFilter.property_ratings.property_id": components["schemas"]["Filter"];
     /** @description Number of reviews. */
-    "rowFilter.property_ratings.review_count": string;
+    "rowFilter.property_ratings.review_count": components["schemas"]["Filter"];
     /** @description Average overall rating, 1.00 to 5.00; null without reviews. */
-    "rowFilter.property_ratings.overall": string;
+    "rowFilter.property_ratings.overall": components["schemas"]["Filter"];
     /** @description Average rating of accuracy. */
-    "rowFilter.property_ratings.accuracy": string;
+    "rowFilter.property_ratings.accuracy": components["schemas"]["Filter"];
     /** @description Average rating of cleanliness. */
-    "rowFilter.property_ratings.cleanliness": string;
+    "rowFilter.property_ratings.cleanliness": components["schemas"]["Filter"];
     /** @description Average rating of check-in. */
-    "rowFilter.property_ratings.check_in": string;
+    "rowFilter.property_ratings.check_in": components["schemas"]["Filter"];
     /** @description Average rating of communication. */
-    "rowFilter.property_ratings.communication": string;
+    "rowFilter.property_ratings.communication": components["schemas"]["Filter"];
     /** @description Average rating of the location. */
-    "rowFilter.property_ratings.location": string;
+    "rowFilter.property_ratings.location": components["schemas"]["Filter"];
     /** @description Average rating of value for money. */
-    "rowFilter.property_ratings.value": string;
-    "rowFilter.property_ratings.updated_at": string;
-    "rowFilter.threads.id": string;
-    "rowFilter.threads.property_id": string;
-    "rowFilter.threads.host_id": string;
-    "rowFilter.threads.guest_id": string;
-    "rowFilter.threads.booking_id": string;
+    "rowFilter.property_ratings.value": components["schemas"]["Filter"];
+    "rowFilter.property_ratings.updated_at": components["schemas"]["Filter"];
+    "rowFilter.threads.id": components["schemas"]["Filter"];
+    "rowFilter.threads.property_id": components["schemas"]["Filter"];
+    "rowFilter.threads.host_id": components["schemas"]["Filter"];
+    "rowFilter.threads.guest_id": components["schemas"]["Filter"];
+    "rowFilter.threads.booking_id": components["schemas"]["Filter"];
     /** @description When the guest first wrote or asked to book. */
-    "rowFilter.threads.asked_at": string;
+    "rowFilter.threads.asked_at": components["schemas"]["Filter"];
     /** @description When the host's side first answered: by a message, or by accepting or declining the request. */
-    "rowFilter.threads.answered_at": string;
+    "rowFilter.threads.answered_at": components["schemas"]["Filter"];
     /** @description When the last message was written. */
-    "rowFilter.threads.last_message_at": string;
-    "rowFilter.threads.created_at": string;
-    "rowFilter.occupancies.id": string;
-    "rowFilter.occupancies.property_id": string;
+    "rowFilter.threads.last_message_at": components["schemas"]["Filter"];
+    "rowFilter.threads.created_at": components["schemas"]["Filter"];
+    "rowFilter.occupancies.id": components["schemas"]["Filter"];
+    "rowFilter.occupancies.property_id": components["schemas"]["Filter"];
     /** @description What takes the nights. */
-    "rowFilter.occupancies.kind": string;
+    "rowFilter.occupancies.kind": components["schemas"]["Filter"];
     /** @description First night. */
-    "rowFilter.occupancies.check_in": string;
+    "rowFilter.occupancies.check_in": components["schemas"]["Filter"];
     /** @description The day after the last night; another guest may arrive on it. */
-    "rowFilter.occupancies.check_out": string;
+    "rowFilter.occupancies.check_out": components["schemas"]["Filter"];
     /** @description Nights kept free before it: the property's setting when the row was written. */
-    "rowFilter.occupancies.preparation_before": string;
+    "rowFilter.occupancies.preparation_before": components["schemas"]["Filter"];
     /** @description Nights kept free after it: the property's setting when the row was written. */
-    "rowFilter.occupancies.preparation_after": string;
+    "rowFilter.occupancies.preparation_after": components["schemas"]["Filter"];
     /** @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end. */
-    "rowFilter.occupancies.expires_at": string;
-    "rowFilter.occupancies.booking_id": string;
-    "rowFilter.occupancies.created_at": string;
-    "rowFilter.occupancies.host_block_id": string;
-    "rowFilter.occupancies.external_block_id": string;
-    "rowFilter.payouts.id": string;
-    "rowFilter.payouts.booking_id": string;
-    "rowFilter.payouts.host_id": string;
+    "rowFilter.occupancies.expires_at": components["schemas"]["Filter"];
+    "rowFilter.occupancies.booking_id": components["schemas"]["Filter"];
+    "rowFilter.occupancies.created_at": components["schemas"]["Filter"];
+    "rowFilter.occupancies.host_block_id": components["schemas"]["Filter"];
+    "rowFilter.occupancies.external_block_id": components["schemas"]["Filter"];
+    "rowFilter.payouts.id": components["schemas"]["Filter"];
+    "rowFilter.payouts.booking_id": components["schemas"]["Filter"];
+    "rowFilter.payouts.host_id": components["schemas"]["Filter"];
     /** @description Status, as last reported by Stripe. */
-    "rowFilter.payouts.status": string;
+    "rowFilter.payouts.status": components["schemas"]["Filter"];
     /** @description Currency of the booking. */
-    "rowFilter.payouts.currency": string;
+    "rowFilter.payouts.currency": components["schemas"]["Filter"];
     /** @description Amount in the currency of the booking. */
-    "rowFilter.payouts.amount": string;
+    "rowFilter.payouts.amount": components["schemas"]["Filter"];
     /** @description Amount of reversals that are done or pending, in the currency of the booking. */
-    "rowFilter.payouts.reversed_amount": string;
+    "rowFilter.payouts.reversed_amount": components["schemas"]["Filter"];
     /** @description Currency of the transfer. When it is not the booking's, the rate is that of the quote. */
-    "rowFilter.payouts.sent_currency": string;
+    "rowFilter.payouts.sent_currency": components["schemas"]["Filter"];
     /** @description Amount in sent_currency. */
-    "rowFilter.payouts.sent_amount": string;
-    "rowFilter.payouts.stripe_transfer_id": string;
+    "rowFilter.payouts.sent_amount": components["schemas"]["Filter"];
+    "rowFilter.payouts.stripe_transfer_id": components["schemas"]["Filter"];
     /** @description When the transfer was first requested from Stripe; from then on the payout cannot be cancelled. */
-    "rowFilter.payouts.asked_at": string;
+    "rowFilter.payouts.asked_at": components["schemas"]["Filter"];
     /** @description Why the transfer failed, in Stripe's words. */
-    "rowFilter.payouts.last_error": string;
-    "rowFilter.payouts.created_at": string;
-    "rowFilter.payouts.updated_at": string;
-    "rowFilter.property_amenities.property_id": string;
-    "rowFilter.property_amenities.amenity_id": string;
-    "rowFilter.property_fees.id": string;
-    "rowFilter.property_fees.property_id": string;
+    "rowFilter.payouts.last_error": components["schemas"]["Filter"];
+    "rowFilter.payouts.created_at": components["schemas"]["Filter"];
+    "rowFilter.payouts.updated_at": components["schemas"]["Filter"];
+    "rowFilter.property_amenities.property_id": components["schemas"]["Filter"];
+    "rowFilter.property_amenities.amenity_id": components["schemas"]["Filter"];
+    "rowFilter.property_fees.id": components["schemas"]["Filter"];
+    "rowFilter.property_fees.property_id": components["schemas"]["Filter"];
     /** @description Purpose of the fee. A pet fee applies to stays with pets. */
-    "rowFilter.property_fees.kind": string;
+    "rowFilter.property_fees.kind": components["schemas"]["Filter"];
     /** @description Name on the line of a quote. */
-    "rowFilter.property_fees.name": string;
+    "rowFilter.property_fees.name": components["schemas"]["Filter"];
     /** @description What multiplies the amount. Guests are adults and children; for a pet fee, pets. */
-    "rowFilter.property_fees.charge": string;
+    "rowFilter.property_fees.charge": components["schemas"]["Filter"];
     /** @description Currency of the property; set by the database when left out. */
-    "rowFilter.property_fees.currency": string;
+    "rowFilter.property_fees.currency": components["schemas"]["Filter"];
     /** @description Amount in minor units. */
-    "rowFilter.property_fees.amount": string;
-    "rowFilter.property_fees.created_at": string;
-    "rowFilter.property_fees.updated_at": string;
-    "rowFilter.property_availability_rules.id": string;
-    "rowFilter.property_availability_rules.property_id": string;
+    "rowFilter.property_fees.amount": components["schemas"]["Filter"];
+    "rowFilter.property_fees.created_at": components["schemas"]["Filter"];
+    "rowFilter.property_fees.updated_at": components["schemas"]["Filter"];
+    "rowFilter.property_availability_rules.id": components["schemas"]["Filter"];
+    "rowFilter.property_availability_rules.property_id": components["schemas"]["Filter"];
     /** @description What the rule limits. */
-    "rowFilter.property_availability_rules.kind": string;
+    "rowFilter.property_availability_rules.kind": components["schemas"]["Filter"];
     /** @description First day. */
-    "rowFilter.property_availability_rules.starts_on": string;
+    "rowFilter.property_availability_rules.starts_on": components["schemas"]["Filter"];
     /** @description The day after the last day. */
-    "rowFilter.property_availability_rules.ends_on": string;
+    "rowFilter.property_availability_rules.ends_on": components["schemas"]["Filter"];
     /** @description Minimum stay for check-in during the range; null for that of the season or property. */
-    "rowFilter.property_availability_rules.min_nights": string;
+    "rowFilter.property_availability_rules.min_nights": components["schemas"]["Filter"];
     /** @description Maximum stay for check-in during the range; null for that of the season or property. */
-    "rowFilter.property_availability_rules.max_nights": string;
-    "rowFilter.property_availability_rules.created_at": string;
-    "rowFilter.property_availability_rules.updated_at": string;
-    "rowFilter.notifications.id": string;
-    "rowFilter.notifications.recipient_id": string;
+    "rowFilter.property_availability_rules.max_nights": components["schemas"]["Filter"];
+    "rowFilter.property_availability_rules.created_at": components["schemas"]["Filter"];
+    "rowFilter.property_availability_rules.updated_at": components["schemas"]["Filter"];
+    "rowFilter.notifications.id": components["schemas"]["Filter"];
+    "rowFilter.notifications.recipient_id": components["schemas"]["Filter"];
     /** @description Kind of event. */
-    "rowFilter.notifications.kind": string;
-    "rowFilter.notifications.booking_id": string;
-    "rowFilter.notifications.property_id": string;
+    "rowFilter.notifications.kind": components["schemas"]["Filter"];
+    "rowFilter.notifications.booking_id": components["schemas"]["Filter"];
+    "rowFilter.notifications.property_id": components["schemas"]["Filter"];
     /** @description Title, dates, names and amounts in minor units, as they were at the event. */
-    "rowFilter.notifications.data": string;
+    "rowFilter.notifications.data": components["schemas"]["Filter"];
     /** @description Identifies the event: a person is notified once for each key. */
-    "rowFilter.notifications.dedupe_key": string;
-    "rowFilter.notifications.created_at": string;
+    "rowFilter.notifications.dedupe_key": components["schemas"]["Filter"];
+    "rowFilter.notifications.created_at": components["schemas"]["Filter"];
     /** @description When it was read; null while unread. Set at once when the person turned in_app off for the topic. */
-    "rowFilter.notifications.read_at": string;
+    "rowFilter.notifications.read_at": components["schemas"]["Filter"];
     /** @description When the mail server accepted its mail; null when it was not mailed. */
-    "rowFilter.notifications.mailed_at": string;
-    "rowFilter.host_statement.id": string;
-    "rowFilter.host_statement.host_id": string;
+    "rowFilter.notifications.mailed_at": components["schemas"]["Filter"];
+    "rowFilter.host_statement.id": components["schemas"]["Filter"];
+    "rowFilter.host_statement.host_id": components["schemas"]["Filter"];
     /** @description When the money moved. */
-    "rowFilter.host_statement.occurred_at": string;
-    "rowFilter.host_statement.booking_id": string;
+    "rowFilter.host_statement.occurred_at": components["schemas"]["Filter"];
+    "rowFilter.host_statement.booking_id": components["schemas"]["Filter"];
     /** @description agreement: earned from a booking, or lost by a change of it. transfer: paid out. reversal: a payout that was taken back. offset: one booking's debt deducted from another. request: paid by the guest on request. goodwill: given back to the guest and borne by the host. dispute_lost: lost to a dispute. correction: a correction by the platform. */
-    "rowFilter.host_statement.kind": string;
+    "rowFilter.host_statement.kind": components["schemas"]["Filter"];
     /** @description Description of the movement in words. */
-    "rowFilter.host_statement.description": string;
+    "rowFilter.host_statement.description": components["schemas"]["Filter"];
     /** @description ISO 4217 code of the amounts. */
-    "rowFilter.host_statement.currency": string;
+    "rowFilter.host_statement.currency": components["schemas"]["Filter"];
     /** @description Change of what the host is owed. */
-    "rowFilter.host_statement.amount": string;
+    "rowFilter.host_statement.amount": components["schemas"]["Filter"];
     /** @description What the host is owed after this entry. */
-    "rowFilter.host_statement.balance": string;
-    "rowFilter.dead_jobs.id": string;
+    "rowFilter.host_statement.balance": components["schemas"]["Filter"];
+    "rowFilter.dead_jobs.id": components["schemas"]["Filter"];
     /** @description Queue of the job; a replay puts the job back into it. */
-    "rowFilter.dead_jobs.queue": string;
-    "rowFilter.dead_jobs.job_id": string;
+    "rowFilter.dead_jobs.queue": components["schemas"]["Filter"];
+    "rowFilter.dead_jobs.job_id": components["schemas"]["Filter"];
     /** @description Content of the job. */
-    "rowFilter.dead_jobs.message": string;
+    "rowFilter.dead_jobs.message": components["schemas"]["Filter"];
     /** @description Number of attempts. */
-    "rowFilter.dead_jobs.attempts": string;
+    "rowFilter.dead_jobs.attempts": components["schemas"]["Filter"];
     /** @description Error of the last attempt. */
-    "rowFilter.dead_jobs.error": string;
+    "rowFilter.dead_jobs.error": components["schemas"]["Filter"];
     /** @description When the job was queued. */
-    "rowFilter.dead_jobs.enqueued_at": string;
+    "rowFilter.dead_jobs.enqueued_at": components["schemas"]["Filter"];
     /** @description When the job was moved here. */
-    "rowFilter.dead_jobs.died_at": string;
-    "rowFilter.orphans.id": string;
+    "rowFilter.dead_jobs.died_at": components["schemas"]["Filter"];
+    "rowFilter.orphans.id": components["schemas"]["Filter"];
     /** @description Whether a guest paid or a host was paid. */
-    "rowFilter.orphans.kind": string;
+    "rowFilter.orphans.kind": components["schemas"]["Filter"];
     /** @description Stripe's id of the PaymentIntent or transfer. */
-    "rowFilter.orphans.stripe_id": string;
+    "rowFilter.orphans.stripe_id": components["schemas"]["Filter"];
     /** @description What became of it. */
-    "rowFilter.orphans.status": string;
+    "rowFilter.orphans.status": components["schemas"]["Filter"];
     /** @description The booking that it was for. The booking may be lost. */
-    "rowFilter.orphans.booking_id": string;
+    "rowFilter.orphans.booking_id": components["schemas"]["Filter"];
     /** @description The id that its row in payments or payouts had. */
-    "rowFilter.orphans.row_id": string;
+    "rowFilter.orphans.row_id": components["schemas"]["Filter"];
     /** @description The guest who paid, or the host who was paid. The account may be lost; null when unknown. */
-    "rowFilter.orphans.profile_id": string;
+    "rowFilter.orphans.profile_id": components["schemas"]["Filter"];
     /** @description Address of a guest without an account here, by Stripe. It is removed when the mail about the refund was sent. */
-    "rowFilter.orphans.receipt_email": string;
+    "rowFilter.orphans.receipt_email": components["schemas"]["Filter"];
     /** @description Currency of the amount. */
-    "rowFilter.orphans.currency": string;
+    "rowFilter.orphans.currency": components["schemas"]["Filter"];
     /** @description Amount that was charged, authorised or transferred, in minor units. */
-    "rowFilter.orphans.amount": string;
+    "rowFilter.orphans.amount": components["schemas"]["Filter"];
     /** @description Amount that went back, in minor units. */
-    "rowFilter.orphans.refunded_amount": string;
+    "rowFilter.orphans.refunded_amount": components["schemas"]["Filter"];
     /** @description False for a payment that is only authorised on the card. */
-    "rowFilter.orphans.is_charged": string;
+    "rowFilter.orphans.is_charged": components["schemas"]["Filter"];
     /** @description Whether the guest's bank has taken the money back, for as long as a dispute is open or when it was lost. */
-    "rowFilter.orphans.is_disputed": string;
+    "rowFilter.orphans.is_disputed": components["schemas"]["Filter"];
     /** @description Description of the payment at Stripe. */
-    "rowFilter.orphans.description": string;
+    "rowFilter.orphans.description": components["schemas"]["Filter"];
     /** @description The stay that was paid for, as the payment's metadata at Stripe has it: {kind, property_id, check_in, check_out, adults, children, infants, pets, guest_total, host_total}, all as text; {} when unknown. */
-    "rowFilter.orphans.stay": string;
+    "rowFilter.orphans.stay": components["schemas"]["Filter"];
     /** @description How often a refund failed. */
-    "rowFilter.orphans.tries": string;
+    "rowFilter.orphans.tries": components["schemas"]["Filter"];
     /** @description Why the last refund failed, in Stripe's words. */
-    "rowFilter.orphans.last_error": string;
+    "rowFilter.orphans.last_error": components["schemas"]["Filter"];
     /** @description When it was charged, authorised or transferred at Stripe. */
-    "rowFilter.orphans.charged_at": string;
+    "rowFilter.orphans.charged_at": components["schemas"]["Filter"];
     /** @description When it was found. */
-    "rowFilter.orphans.found_at": string;
+    "rowFilter.orphans.found_at": components["schemas"]["Filter"];
     /** @description When it was refunded or rebooked. */
-    "rowFilter.orphans.resolved_at": string;
+    "rowFilter.orphans.resolved_at": components["schemas"]["Filter"];
     /** @description The operator who decided; null for the service role, and when it went back without one. */
-    "rowFilter.orphans.resolved_by": string;
-    "rowFilter.properties.id": string;
-    "rowFilter.properties.host_id": string;
+    "rowFilter.orphans.resolved_by": components["schemas"]["Filter"];
+    "rowFilter.properties.id": components["schemas"]["Filter"];
+    "rowFilter.properties.host_id": components["schemas"]["Filter"];
     /** @description Changed by publish_property, pause_property, archive_property, suspend_property, unsuspend_property. */
-    "rowFilter.properties.status": string;
+    "rowFilter.properties.status": components["schemas"]["Filter"];
     /** @description Why an operator suspended the property; null while it is not suspended. */
-    "rowFilter.properties.status_reason": string;
+    "rowFilter.properties.status_reason": components["schemas"]["Filter"];
     /** @description When the property was first published; null before that. */
-    "rowFilter.properties.published_at": string;
+    "rowFilter.properties.published_at": components["schemas"]["Filter"];
     /** @description One line of up to 150 characters. */
-    "rowFilter.properties.title": string;
+    "rowFilter.properties.title": components["schemas"]["Filter"];
     /** @description Plain text of up to 10,000 characters. */
-    "rowFilter.properties.description": string;
+    "rowFilter.properties.description": components["schemas"]["Filter"];
     /** @description Kind of property. */
-    "rowFilter.properties.property_type": string;
+    "rowFilter.properties.property_type": components["schemas"]["Filter"];
     /** @description The part of the property that the guest does not share. */
-    "rowFilter.properties.room_type": string;
+    "rowFilter.properties.room_type": components["schemas"]["Filter"];
     /** @description Highest number of adults and children together; infants under 2 do not count. */
-    "rowFilter.properties.max_guests": string;
+    "rowFilter.properties.max_guests": components["schemas"]["Filter"];
     /** @description Number of bedrooms; 0 for a studio. */
-    "rowFilter.properties.bedrooms": string;
+    "rowFilter.properties.bedrooms": components["schemas"]["Filter"];
     /** @description Number of beds. */
-    "rowFilter.properties.beds": string;
+    "rowFilter.properties.beds": components["schemas"]["Filter"];
     /** @description Number of bathrooms in halves, such as 1.5. */
-    "rowFilter.properties.bathrooms": string;
+    "rowFilter.properties.bathrooms": components["schemas"]["Filter"];
     /** @description IANA time zone in which all rules about days and hours are computed. */
-    "rowFilter.properties.time_zone": string;
+    "rowFilter.properties.time_zone": components["schemas"]["Filter"];
     /** @description Earliest arrival on the first day, local time. */
-    "rowFilter.properties.check_in_from": string;
+    "rowFilter.properties.check_in_from": components["schemas"]["Filter"];
     /** @description Latest arrival, local time; after midnight when it is before check_in_from; null for no limit. */
-    "rowFilter.properties.check_in_until": string;
+    "rowFilter.properties.check_in_until": components["schemas"]["Filter"];
     /** @description Latest departure on the last day, local time. */
-    "rowFilter.properties.check_out_until": string;
+    "rowFilter.properties.check_out_until": components["schemas"]["Filter"];
     /** @description Whether guests book at once (instant) or ask the host (request). */
-    "rowFilter.properties.booking_mode": string;
-    "rowFilter.properties.cancellation_policy_id": string;
+    "rowFilter.properties.booking_mode": components["schemas"]["Filter"];
+    "rowFilter.properties.cancellation_policy_id": components["schemas"]["Filter"];
     /** @description Minimum stay in nights. */
-    "rowFilter.properties.min_nights": string;
+    "rowFilter.properties.min_nights": components["schemas"]["Filter"];
     /** @description Maximum stay in nights. */
-    "rowFilter.properties.max_nights": string;
+    "rowFilter.properties.max_nights": components["schemas"]["Filter"];
     /** @description ISO weekdays (1 is Monday) on which stays may begin. */
-    "rowFilter.properties.check_in_weekdays": string;
+    "rowFilter.properties.check_in_weekdays": components["schemas"]["Filter"];
     /** @description ISO weekdays (1 is Monday) on which stays may end. */
-    "rowFilter.properties.check_out_weekdays": string;
+    "rowFilter.properties.check_out_weekdays": components["schemas"]["Filter"];
     /** @description Guests book at least this many days before check-in; 0 allows the same day. */
-    "rowFilter.properties.advance_notice_days": string;
+    "rowFilter.properties.advance_notice_days": components["schemas"]["Filter"];
     /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
-    "rowFilter.properties.advance_notice_cut_off": string;
+    "rowFilter.properties.advance_notice_cut_off": components["schemas"]["Filter"];
     /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
-    "rowFilter.properties.preparation_nights_before": string;
+    "rowFilter.properties.preparation_nights_before": components["schemas"]["Filter"];
     /** @description Nights kept free after a stay. */
-    "rowFilter.properties.preparation_nights_after": string;
+    "rowFilter.properties.preparation_nights_after": components["schemas"]["Filter"];
     /** @description Check-in may be at most this many days from today. */
-    "rowFilter.properties.booking_window_days": string;
+    "rowFilter.properties.booking_window_days": components["schemas"]["Filter"];
     /** @description Highest number of infants under 2, in addition to max_guests. */
-    "rowFilter.properties.max_infants": string;
+    "rowFilter.properties.max_infants": components["schemas"]["Filter"];
     /** @description Highest number of pets; 0 for none. */
-    "rowFilter.properties.max_pets": string;
+    "rowFilter.properties.max_pets": components["schemas"]["Filter"];
     /** @description ISO 4217 code of all prices of this property. */
-    "rowFilter.properties.currency": string;
+    "rowFilter.properties.currency": components["schemas"]["Filter"];
     /** @description Price of a night in minor units. */
-    "rowFilter.properties.base_price": string;
+    "rowFilter.properties.base_price": components["schemas"]["Filter"];
     /** @description Price of a Friday or Saturday night in minor units; null for the base price. */
-    "rowFilter.properties.weekend_price": string;
+    "rowFilter.properties.weekend_price": components["schemas"]["Filter"];
     /** @description Discount on each night of a stay of 7 nights or more. */
-    "rowFilter.properties.weekly_discount_percent": string;
+    "rowFilter.properties.weekly_discount_percent": components["schemas"]["Filter"];
     /** @description Discount on each night of a stay of 28 nights or more; replaces the weekly discount. */
-    "rowFilter.properties.monthly_discount_percent": string;
+    "rowFilter.properties.monthly_discount_percent": components["schemas"]["Filter"];
     /** @description The early-bird discount applies to bookings at least this many days before check-in. */
-    "rowFilter.properties.early_bird_days": string;
+    "rowFilter.properties.early_bird_days": components["schemas"]["Filter"];
     /** @description Early-bird discount on each night; applies when no discount for the length of the stay does. */
-    "rowFilter.properties.early_bird_discount_percent": string;
+    "rowFilter.properties.early_bird_discount_percent": components["schemas"]["Filter"];
     /** @description The last-minute discount applies to bookings less than this many days before check-in. */
-    "rowFilter.properties.last_minute_days": string;
+    "rowFilter.properties.last_minute_days": components["schemas"]["Filter"];
     /** @description Last-minute discount on each night; applies when no other discount does. */
-    "rowFilter.properties.last_minute_discount_percent": string;
+    "rowFilter.properties.last_minute_discount_percent": components["schemas"]["Filter"];
     /** @description Price per night of each guest above extra_guests_after, in minor units. */
-    "rowFilter.properties.extra_guest_price": string;
+    "rowFilter.properties.extra_guest_price": components["schemas"]["Filter"];
     /** @description Number of guests that the price of a night includes. */
-    "rowFilter.properties.extra_guests_after": string;
+    "rowFilter.properties.extra_guests_after": components["schemas"]["Filter"];
     /** @description ISO 3166-1 alpha-2 code, copied from the address. */
-    "rowFilter.properties.country": string;
+    "rowFilter.properties.country": components["schemas"]["Filter"];
     /** @description State, province or region, copied from the address. */
-    "rowFilter.properties.region": string;
+    "rowFilter.properties.region": components["schemas"]["Filter"];
     /** @description City or village, copied from the address. */
-    "rowFilter.properties.city": string;
+    "rowFilter.properties.city": components["schemas"]["Filter"];
     /** @description Part of the city, copied from the address. */
-    "rowFilter.properties.neighbourhood": string;
+    "rowFilter.properties.neighbourhood": components["schemas"]["Filter"];
     /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
-    "rowFilter.properties.public_latitude": string;
+    "rowFilter.properties.public_latitude": components["schemas"]["Filter"];
     /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
-    "rowFilter.properties.public_longitude": string;
+    "rowFilter.properties.public_longitude": components["schemas"]["Filter"];
     /** @description Source of an imported property, such as inside-airbnb; null for the others. */
-    "rowFilter.properties.source": string;
-    "rowFilter.properties.source_id": string;
-    "rowFilter.properties.created_at": string;
-    "rowFilter.properties.updated_at": string;
-    "rowFilter.reconciliation_differences.id": string;
+    "rowFilter.properties.source": components["schemas"]["Filter"];
+    "rowFilter.properties.source_id": components["schemas"]["Filter"];
+    "rowFilter.properties.created_at": components["schemas"]["Filter"];
+    "rowFilter.properties.updated_at": components["schemas"]["Filter"];
+    "rowFilter.reconciliation_differences.id": components["schemas"]["Filter"];
     /** @description Stripe's id of the balance transaction. */
-    "rowFilter.reconciliation_differences.balance_transaction": string;
+    "rowFilter.reconciliation_differences.balance_transaction": components["schemas"]["Filter"];
     /** @description missing_in_ledger, missing_at_stripe or amount_differs. */
-    "rowFilter.reconciliation_differences.problem": string;
+    "rowFilter.reconciliation_differences.problem": components["schemas"]["Filter"];
     /** @description Net amount at Stripe; null when it is missing there. */
-    "rowFilter.reconciliation_differences.stripe_net": string;
+    "rowFilter.reconciliation_differences.stripe_net": components["schemas"]["Filter"];
     /** @description Net amount in the ledger; null when it is missing there. */
-    "rowFilter.reconciliation_differences.ledger_net": string;
+    "rowFilter.reconciliation_differences.ledger_net": components["schemas"]["Filter"];
     /** @description ISO 4217 code of the amounts. */
-    "rowFilter.reconciliation_differences.currency": string;
+    "rowFilter.reconciliation_differences.currency": components["schemas"]["Filter"];
     /** @description Stripe's id of the charge, refund, transfer or other object; the key of the ledger transaction when the line is missing at Stripe. */
-    "rowFilter.reconciliation_differences.source": string;
+    "rowFilter.reconciliation_differences.source": components["schemas"]["Filter"];
     /** @description When a comparison found it first. */
-    "rowFilter.reconciliation_differences.first_seen_at": string;
+    "rowFilter.reconciliation_differences.first_seen_at": components["schemas"]["Filter"];
     /** @description When a comparison found it last. The daily comparison looks at 35 days. */
-    "rowFilter.reconciliation_differences.last_seen_at": string;
+    "rowFilter.reconciliation_differences.last_seen_at": components["schemas"]["Filter"];
     /** @description When a comparison found that both sides agree; null while it is open. */
-    "rowFilter.reconciliation_differences.resolved_at": string;
-    "rowFilter.external_blocks.id": string;
-    "rowFilter.external_blocks.property_id": string;
+    "rowFilter.reconciliation_differences.resolved_at": components["schemas"]["Filter"];
+    "rowFilter.external_blocks.id": components["schemas"]["Filter"];
+    "rowFilter.external_blocks.property_id": components["schemas"]["Filter"];
     /** @description Name of the feed, such as airbnb. */
-    "rowFilter.external_blocks.source": string;
+    "rowFilter.external_blocks.source": components["schemas"]["Filter"];
     /** @description The UID of the stay in the feed. */
-    "rowFilter.external_blocks.source_id": string;
+    "rowFilter.external_blocks.source_id": components["schemas"]["Filter"];
     /** @description First night. */
-    "rowFilter.external_blocks.check_in": string;
+    "rowFilter.external_blocks.check_in": components["schemas"]["Filter"];
     /** @description The day after the last night. */
-    "rowFilter.external_blocks.check_out": string;
-    "rowFilter.external_blocks.created_at": string;
-    "rowFilter.external_blocks.updated_at": string;
-    "rowFilter.audit_log.id": string;
+    "rowFilter.external_blocks.check_out": components["schemas"]["Filter"];
+    "rowFilter.external_blocks.created_at": components["schemas"]["Filter"];
+    "rowFilter.external_blocks.updated_at": components["schemas"]["Filter"];
+    "rowFilter.audit_log.id": components["schemas"]["Filter"];
     /** @description The table that was changed. */
-    "rowFilter.audit_log.table_name": string;
+    "rowFilter.audit_log.table_name": components["schemas"]["Filter"];
     /** @description The id of the changed row; for roles the user. */
-    "rowFilter.audit_log.row_id": string;
+    "rowFilter.audit_log.row_id": components["schemas"]["Filter"];
     /** @description insert, update or delete. */
-    "rowFilter.audit_log.action": string;
+    "rowFilter.audit_log.action": components["schemas"]["Filter"];
     /** @description Who changed it; null for the service role and the system. */
-    "rowFilter.audit_log.actor_id": string;
+    "rowFilter.audit_log.actor_id": components["schemas"]["Filter"];
     /** @description The row before the change; null for an insert. */
-    "rowFilter.audit_log.before": string;
+    "rowFilter.audit_log.before": components["schemas"]["Filter"];
     /** @description The row after the change; null for a delete. */
-    "rowFilter.audit_log.after": string;
+    "rowFilter.audit_log.after": components["schemas"]["Filter"];
     /** @description When it was changed. */
-    "rowFilter.audit_log.at": string;
-    "rowFilter.profile_ratings.profile_id": string;
+    "rowFilter.audit_log.at": components["schemas"]["Filter"];
+    "rowFilter.profile_ratings.profile_id": components["schemas"]["Filter"];
     /** @description guest: rated by hosts. host: rated by the guests of all their properties. */
-    "rowFilter.profile_ratings.rated_as": string;
+    "rowFilter.profile_ratings.rated_as": components["schemas"]["Filter"];
     /** @description Number of reviews. */
-    "rowFilter.profile_ratings.review_count": string;
+    "rowFilter.profile_ratings.review_count": components["schemas"]["Filter"];
     /** @description Average overall rating, 1.00 to 5.00; null without reviews. */
-    "rowFilter.profile_ratings.overall": string;
-    "rowFilter.profile_ratings.updated_at": string;
-    "rowFilter.dead_stripe_tasks.id": string;
+    "rowFilter.profile_ratings.overall": components["schemas"]["Filter"];
+    "rowFilter.profile_ratings.updated_at": components["schemas"]["Filter"];
+    "rowFilter.dead_stripe_tasks.id": components["schemas"]["Filter"];
     /** @description event, charge, capture, cancel, refund, transfer, reversal, detach, delete_customer, sync, sweep or orphan. */
-    "rowFilter.dead_stripe_tasks.kind": string;
+    "rowFilter.dead_stripe_tasks.kind": components["schemas"]["Filter"];
     /** @description Id of the event, payment, refund, payout, reversal, card, customer, object at Stripe or orphan; of a charge, the payment's id and the number of the attempt; of a sweep, its id and the page. */
-    "rowFilter.dead_stripe_tasks.subject": string;
+    "rowFilter.dead_stripe_tasks.subject": components["schemas"]["Filter"];
     /** @description Number of attempts. */
-    "rowFilter.dead_stripe_tasks.attempts": string;
+    "rowFilter.dead_stripe_tasks.attempts": components["schemas"]["Filter"];
     /** @description When the task was given up. */
-    "rowFilter.dead_stripe_tasks.dead_at": string;
+    "rowFilter.dead_stripe_tasks.dead_at": components["schemas"]["Filter"];
     /** @description Error of the last attempt. */
-    "rowFilter.dead_stripe_tasks.last_error": string;
-    "rowFilter.dead_stripe_tasks.created_at": string;
-    "rowFilter.notification_preferences.profile_id": string;
-    "rowFilter.notification_preferences.topic": string;
+    "rowFilter.dead_stripe_tasks.last_error": components["schemas"]["Filter"];
+    "rowFilter.dead_stripe_tasks.created_at": components["schemas"]["Filter"];
+    "rowFilter.notification_preferences.profile_id": components["schemas"]["Filter"];
+    "rowFilter.notification_preferences.topic": components["schemas"]["Filter"];
     /** @description When mails about this topic are sent. */
-    "rowFilter.notification_preferences.mail": string;
+    "rowFilter.notification_preferences.mail": components["schemas"]["Filter"];
     /** @description Whether new notifications are unread in the list. */
-    "rowFilter.notification_preferences.in_app": string;
-    "rowFilter.notification_preferences.updated_at": string;
-    "rowFilter.wishlists.id": string;
-    "rowFilter.wishlists.owner_id": string;
+    "rowFilter.notification_preferences.in_app": components["schemas"]["Filter"];
+    "rowFilter.notification_preferences.updated_at": components["schemas"]["Filter"];
+    "rowFilter.wishlists.id": components["schemas"]["Filter"];
+    "rowFilter.wishlists.owner_id": components["schemas"]["Filter"];
     /** @description One line of 1 to 100 characters. */
-    "rowFilter.wishlists.name": string;
+    "rowFilter.wishlists.name": components["schemas"]["Filter"];
     /** @description First night wanted. */
-    "rowFilter.wishlists.check_in": string;
+    "rowFilter.wishlists.check_in": components["schemas"]["Filter"];
     /** @description The day after the last night wanted. */
-    "rowFilter.wishlists.check_out": string;
+    "rowFilter.wishlists.check_out": components["schemas"]["Filter"];
     /** @description Number of guests. */
-    "rowFilter.wishlists.guests": string;
-    "rowFilter.wishlists.created_at": string;
-    "rowFilter.wishlists.updated_at": string;
-    "rowFilter.blocked_profiles.blocker_id": string;
-    "rowFilter.blocked_profiles.blocked_id": string;
-    "rowFilter.blocked_profiles.created_at": string;
-    "rowFilter.notification_settings.profile_id": string;
+    "rowFilter.wishlists.guests": components["schemas"]["Filter"];
+    "rowFilter.wishlists.created_at": components["schemas"]["Filter"];
+    "rowFilter.wishlists.updated_at": components["schemas"]["Filter"];
+    "rowFilter.blocked_profiles.blocker_id": components["schemas"]["Filter"];
+    "rowFilter.blocked_profiles.blocked_id": components["schemas"]["Filter"];
+    "rowFilter.blocked_profiles.created_at": components["schemas"]["Filter"];
+    "rowFilter.notification_settings.profile_id": components["schemas"]["Filter"];
     /** @description Local time at which quiet hours begin. */
-    "rowFilter.notification_settings.quiet_from": string;
+    "rowFilter.notification_settings.quiet_from": components["schemas"]["Filter"];
     /** @description Local time at which quiet hours end; on the next day when it is earlier than quiet_from. */
-    "rowFilter.notification_settings.quiet_until": string;
+    "rowFilter.notification_settings.quiet_until": components["schemas"]["Filter"];
     /** @description IANA time zone of the person. */
-    "rowFilter.notification_settings.time_zone": string;
-    "rowFilter.notification_settings.updated_at": string;
-    "rowFilter.wishlist_shares.wishlist_id": string;
+    "rowFilter.notification_settings.time_zone": components["schemas"]["Filter"];
+    "rowFilter.notification_settings.updated_at": components["schemas"]["Filter"];
+    "rowFilter.wishlist_shares.wishlist_id": components["schemas"]["Filter"];
     /** @description Token in the link. */
-    "rowFilter.wishlist_shares.token": string;
+    "rowFilter.wishlist_shares.token": components["schemas"]["Filter"];
     /** @description Whether people with the link may join the list and edit it. */
-    "rowFilter.wishlist_shares.can_join": string;
-    "rowFilter.wishlist_shares.created_at": string;
-    "rowFilter.webhook_endpoints.id": string;
-    "rowFilter.webhook_endpoints.owner_id": string;
+    "rowFilter.wishlist_shares.can_join": components["schemas"]["Filter"];
+    "rowFilter.wishlist_shares.created_at": components["schemas"]["Filter"];
+    "rowFilter.webhook_endpoints.id": components["schemas"]["Filter"];
+    "rowFilter.webhook_endpoints.owner_id": components["schemas"]["Filter"];
     /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
-    "rowFilter.webhook_endpoints.url": string;
+    "rowFilter.webhook_endpoints.url": components["schemas"]["Filter"];
     /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
-    "rowFilter.webhook_endpoints.events": string;
+    "rowFilter.webhook_endpoints.events": components["schemas"]["Filter"];
     /** @description Version of the payloads. */
-    "rowFilter.webhook_endpoints.api_version": string;
+    "rowFilter.webhook_endpoints.api_version": components["schemas"]["Filter"];
     /** @description Whether events are queued and delivered. */
-    "rowFilter.webhook_endpoints.is_active": string;
-    "rowFilter.webhook_endpoints.created_at": string;
-    "rowFilter.webhook_endpoints.updated_at": string;
-    "rowFilter.wishlist_members.wishlist_id": string;
-    "rowFilter.wishlist_members.profile_id": string;
-    "rowFilter.wishlist_members.created_at": string;
-    "rowFilter.webhook_deliveries.id": string;
-    "rowFilter.webhook_deliveries.endpoint_id": string;
+    "rowFilter.webhook_endpoints.is_active": components["schemas"]["Filter"];
+    "rowFilter.webhook_endpoints.created_at": components["schemas"]["Filter"];
+    "rowFilter.webhook_endpoints.updated_at": components["schemas"]["Filter"];
+    "rowFilter.wishlist_members.wishlist_id": components["schemas"]["Filter"];
+    "rowFilter.wishlist_members.profile_id": components["schemas"]["Filter"];
+    "rowFilter.wishlist_members.created_at": components["schemas"]["Filter"];
+    "rowFilter.webhook_deliveries.id": components["schemas"]["Filter"];
+    "rowFilter.webhook_deliveries.endpoint_id": components["schemas"]["Filter"];
     /** @description Kind of event. */
-    "rowFilter.webhook_deliveries.event": string;
+    "rowFilter.webhook_deliveries.event": components["schemas"]["Filter"];
     /** @description Body of the request: {id, type, api_version, created_at, data}. */
-    "rowFilter.webhook_deliveries.payload": string;
+    "rowFilter.webhook_deliveries.payload": components["schemas"]["Filter"];
     /** @description Identifies the event: it is queued once for each endpoint. */
-    "rowFilter.webhook_deliveries.dedupe_key": string;
+    "rowFilter.webhook_deliveries.dedupe_key": components["schemas"]["Filter"];
     /** @description Number of attempts. */
-    "rowFilter.webhook_deliveries.attempts": string;
+    "rowFilter.webhook_deliveries.attempts": components["schemas"]["Filter"];
     /** @description HTTP status of the last answer; null when there was none. */
-    "rowFilter.webhook_deliveries.response_status": string;
+    "rowFilter.webhook_deliveries.response_status": components["schemas"]["Filter"];
     /** @description Error of the last attempt. */
-    "rowFilter.webhook_deliveries.error": string;
+    "rowFilter.webhook_deliveries.error": components["schemas"]["Filter"];
     /** @description When the endpoint answered 2xx; null until then. */
-    "rowFilter.webhook_deliveries.delivered_at": string;
-    "rowFilter.webhook_deliveries.created_at": string;
-    "rowFilter.wishlist_items.wishlist_id": string;
-    "rowFilter.wishlist_items.property_id": string;
+    "rowFilter.webhook_deliveries.delivered_at": components["schemas"]["Filter"];
+    "rowFilter.webhook_deliveries.created_at": components["schemas"]["Filter"];
+    "rowFilter.wishlist_items.wishlist_id": components["schemas"]["Filter"];
+    "rowFilter.wishlist_items.property_id": components["schemas"]["Filter"];
     /** @description Who added it. */
-    "rowFilter.wishlist_items.added_by": string;
+    "rowFilter.wishlist_items.added_by": components["schemas"]["Filter"];
     /** @description Plain text of up to 500 characters. */
-    "rowFilter.wishlist_items.note": string;
-    "rowFilter.wishlist_items.created_at": string;
+    "rowFilter.wishlist_items.note": components["schemas"]["Filter"];
+    "rowFilter.wishlist_items.created_at": components["schemas"]["Filter"];
+    /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
+    preferReturn: string;
+    /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
+    preferPost: string;
+    /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+    preferUpsert: string;
   };
   requestBodies: never;
   headers: never;
@@ -9536,14 +9533,16 @@ export interface operations {
         /** @example 2 */
         p_adults?: number;
         p_after?: string;
-        p_amenities?: string[];
+        /** @description A list: `{first,second}`. */
+        p_amenities?: string;
         /** @example Lisboa */
         p_area?: string;
         p_bathrooms?: number;
         p_bedrooms?: number;
         p_beds?: number;
         p_booking_mode?: string;
-        p_cancellation_policies?: string[];
+        /** @description A list: `{first,second}`. */
+        p_cancellation_policies?: string;
         /** @example 2027-06-04 */
         p_check_in?: string;
         /** @example 2027-06-06 */
@@ -9562,9 +9561,11 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
-        p_property_types?: string[];
+        /** @description A list: `{first,second}`. */
+        p_property_types?: string;
         p_radius?: number;
-        p_room_types?: string[];
+        /** @description A list: `{first,second}`. */
+        p_room_types?: string;
         p_sort?: string;
         p_south?: number;
         p_text?: string;
@@ -9854,14 +9855,16 @@ export interface operations {
       query?: {
         /** @example 2 */
         p_adults?: number;
-        p_amenities?: string[];
+        /** @description A list: `{first,second}`. */
+        p_amenities?: string;
         /** @example Lisboa */
         p_area?: string;
         p_bathrooms?: number;
         p_bedrooms?: number;
         p_beds?: number;
         p_booking_mode?: string;
-        p_cancellation_policies?: string[];
+        /** @description A list: `{first,second}`. */
+        p_cancellation_policies?: string;
         /** @example 2027-06-04 */
         p_check_in?: string;
         /** @example 2027-06-06 */
@@ -9879,9 +9882,11 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
-        p_property_types?: string[];
+        /** @description A list: `{first,second}`. */
+        p_property_types?: string;
         p_radius?: number;
-        p_room_types?: string[];
+        /** @description A list: `{first,second}`. */
+        p_room_types?: string;
         p_south?: number;
         p_text?: string;
         p_weekend?: boolean;
@@ -10030,14 +10035,16 @@ export interface operations {
       query?: {
         /** @example 2 */
         p_adults?: number;
-        p_amenities?: string[];
+        /** @description A list: `{first,second}`. */
+        p_amenities?: string;
         /** @example Lisboa */
         p_area?: string;
         p_bathrooms?: number;
         p_bedrooms?: number;
         p_beds?: number;
         p_booking_mode?: string;
-        p_cancellation_policies?: string[];
+        /** @description A list: `{first,second}`. */
+        p_cancellation_policies?: string;
         /** @example 2027-06-04 */
         p_check_in?: string;
         /** @example 2027-06-06 */
@@ -10055,9 +10062,11 @@ export interface operations {
         p_nights?: number;
         p_north?: number;
         p_pets?: number;
-        p_property_types?: string[];
+        /** @description A list: `{first,second}`. */
+        p_property_types?: string;
         p_radius?: number;
-        p_room_types?: string[];
+        /** @description A list: `{first,second}`. */
+        p_room_types?: string;
         p_south?: number;
         p_text?: string;
         p_weekend?: boolean;
@@ -11149,7 +11158,7 @@ export interface operations {
         source_id?: components["parameters"]["rowFilter.properties.source_id"];
         created_at?: components["parameters"]["rowFilter.properties.created_at"];
         updated_at?: components["parameters"]["rowFilter.properties.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -11163,8 +11172,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -11206,12 +11213,12 @@ export interface operations {
   post_properties: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -11224,7 +11231,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `properties`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -11233,7 +11240,7 @@ export interface operations {
           "application/json": components["schemas"]["properties"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `properties`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -11383,7 +11390,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.properties.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -11566,7 +11573,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.properties.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -11658,7 +11665,7 @@ export interface operations {
         position?: components["parameters"]["rowFilter.property_photos.position"];
         created_at?: components["parameters"]["rowFilter.property_photos.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_photos.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -11672,8 +11679,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -11715,12 +11720,12 @@ export interface operations {
   post_property_photos: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -11733,7 +11738,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `property_photos`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -11742,7 +11747,7 @@ export interface operations {
           "application/json": components["schemas"]["property_photos"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `property_photos`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -11800,7 +11805,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_photos.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -11865,7 +11870,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_photos.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -11930,7 +11935,7 @@ export interface operations {
       query?: {
         property_id?: components["parameters"]["rowFilter.property_amenities.property_id"];
         amenity_id?: components["parameters"]["rowFilter.property_amenities.amenity_id"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -11944,8 +11949,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -11987,12 +11990,12 @@ export interface operations {
   post_property_amenities: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -12005,7 +12008,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `property_amenities`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12014,7 +12017,7 @@ export interface operations {
           "application/json": components["schemas"]["property_amenities"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `property_amenities`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -12070,7 +12073,7 @@ export interface operations {
         amenity_id?: components["parameters"]["rowFilter.property_amenities.amenity_id"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -12131,7 +12134,7 @@ export interface operations {
         /** @description Person who wrote this version; null when the service role did. */
         created_by?: components["parameters"]["rowFilter.house_rules.created_by"];
         created_at?: components["parameters"]["rowFilter.house_rules.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -12145,8 +12148,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -12188,11 +12189,11 @@ export interface operations {
   post_house_rules: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -12206,7 +12207,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `house_rules`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12215,7 +12216,7 @@ export interface operations {
           "application/json": components["schemas"]["house_rules"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `house_rules`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -12277,7 +12278,7 @@ export interface operations {
         steps?: components["parameters"]["rowFilter.cancellation_policies.steps"];
         created_at?: components["parameters"]["rowFilter.cancellation_policies.created_at"];
         updated_at?: components["parameters"]["rowFilter.cancellation_policies.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -12291,8 +12292,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -12334,11 +12333,11 @@ export interface operations {
   post_cancellation_policies: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -12352,7 +12351,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `cancellation_policies`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12361,7 +12360,7 @@ export interface operations {
           "application/json": components["schemas"]["cancellation_policies"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `cancellation_policies`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -12417,7 +12416,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.cancellation_policies.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -12479,7 +12478,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.cancellation_policies.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -12556,7 +12555,7 @@ export interface operations {
         max_nights?: components["parameters"]["rowFilter.property_availability_rules.max_nights"];
         created_at?: components["parameters"]["rowFilter.property_availability_rules.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_availability_rules.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -12570,8 +12569,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -12613,12 +12610,12 @@ export interface operations {
   post_property_availability_rules: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -12631,7 +12628,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `property_availability_rules`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12640,7 +12637,7 @@ export interface operations {
           "application/json": components["schemas"]["property_availability_rules"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `property_availability_rules`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -12708,7 +12705,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_availability_rules.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -12766,7 +12763,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_availability_rules.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -12849,7 +12846,7 @@ export interface operations {
         price?: components["parameters"]["rowFilter.property_date_overrides.price"];
         created_at?: components["parameters"]["rowFilter.property_date_overrides.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_date_overrides.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -12863,8 +12860,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -12906,12 +12901,12 @@ export interface operations {
   post_property_date_overrides: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -12924,7 +12919,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `property_date_overrides`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -12933,7 +12928,7 @@ export interface operations {
           "application/json": components["schemas"]["property_date_overrides"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `property_date_overrides`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -12999,7 +12994,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_date_overrides.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -13055,7 +13050,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_date_overrides.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -13144,7 +13139,7 @@ export interface operations {
         max_nights?: components["parameters"]["rowFilter.property_seasons.max_nights"];
         created_at?: components["parameters"]["rowFilter.property_seasons.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_seasons.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -13158,8 +13153,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -13201,12 +13194,12 @@ export interface operations {
   post_property_seasons: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -13219,7 +13212,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `property_seasons`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13228,7 +13221,7 @@ export interface operations {
           "application/json": components["schemas"]["property_seasons"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `property_seasons`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -13300,7 +13293,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_seasons.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -13362,7 +13355,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_seasons.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -13447,7 +13440,7 @@ export interface operations {
         amount?: components["parameters"]["rowFilter.property_fees.amount"];
         created_at?: components["parameters"]["rowFilter.property_fees.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_fees.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -13461,8 +13454,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -13504,12 +13495,12 @@ export interface operations {
   post_property_fees: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -13522,7 +13513,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `property_fees`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13531,7 +13522,7 @@ export interface operations {
           "application/json": components["schemas"]["property_fees"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `property_fees`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -13599,7 +13590,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_fees.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -13657,7 +13648,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_fees.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -13746,7 +13737,7 @@ export interface operations {
         /** @description Average rating of value for money. */
         value?: components["parameters"]["rowFilter.property_ratings.value"];
         updated_at?: components["parameters"]["rowFilter.property_ratings.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -13760,8 +13751,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -13823,7 +13812,7 @@ export interface operations {
         deleted_at?: components["parameters"]["rowFilter.profiles.deleted_at"];
         created_at?: components["parameters"]["rowFilter.profiles.created_at"];
         updated_at?: components["parameters"]["rowFilter.profiles.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -13837,8 +13826,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -13880,12 +13867,12 @@ export interface operations {
   post_profiles: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -13898,7 +13885,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `profiles`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -13907,7 +13894,7 @@ export interface operations {
           "application/json": components["schemas"]["profiles"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `profiles`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -13981,7 +13968,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.profiles.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -14060,7 +14047,7 @@ export interface operations {
         /** @description Average overall rating, 1.00 to 5.00; null without reviews. */
         overall?: components["parameters"]["rowFilter.profile_ratings.overall"];
         updated_at?: components["parameters"]["rowFilter.profile_ratings.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -14074,8 +14061,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -14124,7 +14109,7 @@ export interface operations {
         name?: components["parameters"]["rowFilter.amenities.name"];
         /** @description Bit in the mask that search compares. A bit never gets another meaning. */
         bit?: components["parameters"]["rowFilter.amenities.bit"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -14138,8 +14123,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -14201,7 +14184,7 @@ export interface operations {
         cancellation_fee_minimum?: components["parameters"]["rowFilter.currencies.cancellation_fee_minimum"];
         /** @description Highest fee of a host who cancels, in minor units: twenty times the lowest. */
         cancellation_fee_maximum?: components["parameters"]["rowFilter.currencies.cancellation_fee_maximum"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -14215,8 +14198,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -14259,7 +14240,7 @@ export interface operations {
     parameters: {
       query?: {
         name?: components["parameters"]["rowFilter.time_zones.name"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -14273,8 +14254,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -14328,7 +14307,7 @@ export interface operations {
         guests?: components["parameters"]["rowFilter.wishlists.guests"];
         created_at?: components["parameters"]["rowFilter.wishlists.created_at"];
         updated_at?: components["parameters"]["rowFilter.wishlists.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -14342,8 +14321,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -14386,12 +14363,12 @@ export interface operations {
   post_wishlists: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -14404,7 +14381,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `wishlists`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -14413,7 +14390,7 @@ export interface operations {
           "application/json": components["schemas"]["wishlists"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `wishlists`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -14479,7 +14456,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.wishlists.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -14535,7 +14512,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.wishlists.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -14613,7 +14590,7 @@ export interface operations {
         /** @description Plain text of up to 500 characters. */
         note?: components["parameters"]["rowFilter.wishlist_items.note"];
         created_at?: components["parameters"]["rowFilter.wishlist_items.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -14627,8 +14604,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -14671,12 +14646,12 @@ export interface operations {
   post_wishlist_items: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -14689,7 +14664,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `wishlist_items`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -14698,7 +14673,7 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_items"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `wishlist_items`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -14759,7 +14734,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.wishlist_items.created_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -14810,7 +14785,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.wishlist_items.created_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -14884,7 +14859,7 @@ export interface operations {
         wishlist_id?: components["parameters"]["rowFilter.wishlist_members.wishlist_id"];
         profile_id?: components["parameters"]["rowFilter.wishlist_members.profile_id"];
         created_at?: components["parameters"]["rowFilter.wishlist_members.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -14898,8 +14873,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -14947,7 +14920,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.wishlist_members.created_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -14995,7 +14968,7 @@ export interface operations {
         /** @description Whether people with the link may join the list and edit it. */
         can_join?: components["parameters"]["rowFilter.wishlist_shares.can_join"];
         created_at?: components["parameters"]["rowFilter.wishlist_shares.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -15009,8 +14982,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -15053,12 +15024,12 @@ export interface operations {
   post_wishlist_shares: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -15071,7 +15042,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `wishlist_shares`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -15080,7 +15051,7 @@ export interface operations {
           "application/json": components["schemas"]["wishlist_shares"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `wishlist_shares`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -15140,7 +15111,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.wishlist_shares.created_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -15190,7 +15161,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.wishlist_shares.created_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -15440,7 +15411,7 @@ export interface operations {
         open_alteration_id?: components["parameters"]["rowFilter.bookings.open_alteration_id"];
         created_at?: components["parameters"]["rowFilter.bookings.created_at"];
         updated_at?: components["parameters"]["rowFilter.bookings.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -15454,8 +15425,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -15498,11 +15467,11 @@ export interface operations {
   post_bookings: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -15516,7 +15485,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `bookings`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -15525,7 +15494,7 @@ export interface operations {
           "application/json": components["schemas"]["bookings"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `bookings`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -15675,7 +15644,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.bookings.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -15832,7 +15801,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.bookings.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -15948,7 +15917,7 @@ export interface operations {
         host_amount?: components["parameters"]["rowFilter.booking_line_items.host_amount"];
         /** @description The part of the prices that is an included tax; 0 for other lines. */
         included_amount?: components["parameters"]["rowFilter.booking_line_items.included_amount"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -15962,8 +15931,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -16039,7 +16006,7 @@ export interface operations {
         /** @description The lines of guest_total, without host amounts. */
         lines?: components["parameters"]["rowFilter.booking_alterations.lines"];
         created_at?: components["parameters"]["rowFilter.booking_alterations.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -16053,8 +16020,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -16586,7 +16551,7 @@ export interface operations {
         /** @description The refund of each line of the booking. */
         lines?: components["parameters"]["rowFilter.cancellations.lines"];
         created_at?: components["parameters"]["rowFilter.cancellations.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -16600,8 +16565,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -17146,7 +17109,7 @@ export interface operations {
         last_error?: components["parameters"]["rowFilter.payments.last_error"];
         created_at?: components["parameters"]["rowFilter.payments.created_at"];
         updated_at?: components["parameters"]["rowFilter.payments.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -17160,8 +17123,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -17212,7 +17173,7 @@ export interface operations {
         /** @description The last four digits of the card number. */
         last4?: components["parameters"]["rowFilter.payment_methods.last4"];
         created_at?: components["parameters"]["rowFilter.payment_methods.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -17226,8 +17187,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -17280,7 +17239,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.payment_methods.created_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -17344,7 +17303,7 @@ export interface operations {
         made_by?: components["parameters"]["rowFilter.refunds.made_by"];
         created_at?: components["parameters"]["rowFilter.refunds.created_at"];
         updated_at?: components["parameters"]["rowFilter.refunds.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -17358,8 +17317,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -17675,7 +17632,7 @@ export interface operations {
         /** @description Who answered. */
         answered_by?: components["parameters"]["rowFilter.money_requests.answered_by"];
         created_at?: components["parameters"]["rowFilter.money_requests.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -17689,8 +17646,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -17733,11 +17688,11 @@ export interface operations {
   post_money_requests: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -17751,7 +17706,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `money_requests`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -17760,7 +17715,7 @@ export interface operations {
           "application/json": components["schemas"]["money_requests"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `money_requests`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -18037,7 +17992,7 @@ export interface operations {
         currency?: components["parameters"]["rowFilter.booking_money.currency"];
         /** @description Above zero for what was paid in or earned, below zero for what was spent or paid out. */
         amount?: components["parameters"]["rowFilter.booking_money.amount"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -18051,8 +18006,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -18107,7 +18060,7 @@ export interface operations {
         currency?: components["parameters"]["rowFilter.payout_accounts.currency"];
         created_at?: components["parameters"]["rowFilter.payout_accounts.created_at"];
         updated_at?: components["parameters"]["rowFilter.payout_accounts.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -18121,8 +18074,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -18187,7 +18138,7 @@ export interface operations {
         last_error?: components["parameters"]["rowFilter.payouts.last_error"];
         created_at?: components["parameters"]["rowFilter.payouts.created_at"];
         updated_at?: components["parameters"]["rowFilter.payouts.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -18201,8 +18152,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -18260,7 +18209,7 @@ export interface operations {
         amount?: components["parameters"]["rowFilter.host_statement.amount"];
         /** @description What the host is owed after this entry. */
         balance?: components["parameters"]["rowFilter.host_statement.balance"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -18274,8 +18223,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -18328,7 +18275,7 @@ export interface operations {
         rate?: components["parameters"]["rowFilter.exchange_rates.rate"];
         /** @description The operator who set the rate; null for the service role. */
         set_by?: components["parameters"]["rowFilter.exchange_rates.set_by"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -18342,8 +18289,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -18386,11 +18331,11 @@ export interface operations {
   post_exchange_rates: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -18404,7 +18349,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `exchange_rates`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18413,7 +18358,7 @@ export interface operations {
           "application/json": components["schemas"]["exchange_rates"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `exchange_rates`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -18484,7 +18429,7 @@ export interface operations {
         evidence?: components["parameters"]["rowFilter.disputes.evidence"];
         created_at?: components["parameters"]["rowFilter.disputes.created_at"];
         updated_at?: components["parameters"]["rowFilter.disputes.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -18498,8 +18443,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -18812,7 +18755,7 @@ export interface operations {
         longitude?: components["parameters"]["rowFilter.property_addresses.longitude"];
         created_at?: components["parameters"]["rowFilter.property_addresses.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_addresses.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -18826,8 +18769,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -18870,12 +18811,12 @@ export interface operations {
   post_property_addresses: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -18888,7 +18829,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `property_addresses`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -18897,7 +18838,7 @@ export interface operations {
           "application/json": components["schemas"]["property_addresses"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `property_addresses`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -18981,7 +18922,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_addresses.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -19080,7 +19021,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_addresses.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -19184,7 +19125,7 @@ export interface operations {
         registration_number?: components["parameters"]["rowFilter.property_taxes.registration_number"];
         created_at?: components["parameters"]["rowFilter.property_taxes.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_taxes.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -19198,8 +19139,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -19242,12 +19181,12 @@ export interface operations {
   post_property_taxes: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -19260,7 +19199,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `property_taxes`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19269,7 +19208,7 @@ export interface operations {
           "application/json": components["schemas"]["property_taxes"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `property_taxes`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -19347,7 +19286,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_taxes.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -19415,7 +19354,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.property_taxes.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -19498,7 +19437,7 @@ export interface operations {
         created_by?: components["parameters"]["rowFilter.host_blocks.created_by"];
         created_at?: components["parameters"]["rowFilter.host_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.host_blocks.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -19512,8 +19451,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -19556,12 +19493,12 @@ export interface operations {
   post_host_blocks: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -19574,7 +19511,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `host_blocks`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19583,7 +19520,7 @@ export interface operations {
           "application/json": components["schemas"]["host_blocks"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `host_blocks`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -19658,7 +19595,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.host_blocks.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -19731,7 +19668,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.host_blocks.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -19823,7 +19760,7 @@ export interface operations {
         check_out?: components["parameters"]["rowFilter.external_blocks.check_out"];
         created_at?: components["parameters"]["rowFilter.external_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.external_blocks.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -19837,8 +19774,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -19881,12 +19816,12 @@ export interface operations {
   post_external_blocks: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -19899,7 +19834,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `external_blocks`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -19908,7 +19843,7 @@ export interface operations {
           "application/json": components["schemas"]["external_blocks"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `external_blocks`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -19975,7 +19910,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.external_blocks.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -20048,7 +19983,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.external_blocks.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -20138,7 +20073,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.occupancies.created_at"];
         host_block_id?: components["parameters"]["rowFilter.occupancies.host_block_id"];
         external_block_id?: components["parameters"]["rowFilter.occupancies.external_block_id"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -20152,8 +20087,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -20202,7 +20135,7 @@ export interface operations {
         level?: components["parameters"]["rowFilter.co_hosts.level"];
         created_at?: components["parameters"]["rowFilter.co_hosts.created_at"];
         updated_at?: components["parameters"]["rowFilter.co_hosts.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -20216,8 +20149,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -20260,11 +20191,11 @@ export interface operations {
   post_co_hosts: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -20278,7 +20209,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `co_hosts`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -20287,7 +20218,7 @@ export interface operations {
           "application/json": components["schemas"]["co_hosts"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `co_hosts`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -20339,7 +20270,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.co_hosts.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -20389,7 +20320,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.co_hosts.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -20465,7 +20396,7 @@ export interface operations {
         /** @description When the invitation expires: seven days after its creation. */
         expires_at?: components["parameters"]["rowFilter.co_host_invitations.expires_at"];
         created_at?: components["parameters"]["rowFilter.co_host_invitations.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -20479,8 +20410,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -20523,11 +20452,11 @@ export interface operations {
   post_co_host_invitations: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -20541,7 +20470,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `co_host_invitations`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -20550,7 +20479,7 @@ export interface operations {
           "application/json": components["schemas"]["co_host_invitations"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `co_host_invitations`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -20617,7 +20546,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.co_host_invitations.created_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -20745,7 +20674,7 @@ export interface operations {
         is_active?: components["parameters"]["rowFilter.webhook_endpoints.is_active"];
         created_at?: components["parameters"]["rowFilter.webhook_endpoints.created_at"];
         updated_at?: components["parameters"]["rowFilter.webhook_endpoints.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -20759,8 +20688,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -20803,12 +20730,12 @@ export interface operations {
   post_webhook_endpoints: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -20821,7 +20748,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `webhook_endpoints`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -20830,7 +20757,7 @@ export interface operations {
           "application/json": components["schemas"]["webhook_endpoints"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `webhook_endpoints`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -20896,7 +20823,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.webhook_endpoints.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -20952,7 +20879,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.webhook_endpoints.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -21134,7 +21061,7 @@ export interface operations {
         /** @description When the endpoint answered 2xx; null until then. */
         delivered_at?: components["parameters"]["rowFilter.webhook_deliveries.delivered_at"];
         created_at?: components["parameters"]["rowFilter.webhook_deliveries.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -21148,8 +21075,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -21240,7 +21165,8 @@ export interface operations {
         p_by?: string;
         p_currency?: string;
         p_from: string;
-        p_properties?: string[];
+        /** @description A list: `{first,second}`. */
+        p_properties?: string;
         p_until: string;
       };
       header?: never;
@@ -21577,7 +21503,8 @@ export interface operations {
       query: {
         p_as_of: string;
         p_month: string;
-        p_properties?: string[];
+        /** @description A list: `{first,second}`. */
+        p_properties?: string;
         p_until?: string;
       };
       header?: never;
@@ -21788,7 +21715,8 @@ export interface operations {
     parameters: {
       query: {
         p_from: string;
-        p_properties?: string[];
+        /** @description A list: `{first,second}`. */
+        p_properties?: string;
         p_until: string;
       };
       header?: never;
@@ -22090,7 +22018,8 @@ export interface operations {
         p_last_minute_discount_percent?: number;
         p_monthly_discount_percent?: number;
         p_night_percent?: number;
-        p_properties?: string[];
+        /** @description A list: `{first,second}`. */
+        p_properties?: string;
         p_until: string;
         p_weekend_price?: number;
         p_weekly_discount_percent?: number;
@@ -22362,7 +22291,8 @@ export interface operations {
       query: {
         p_cancellation_policy_id: string;
         p_from: string;
-        p_properties?: string[];
+        /** @description A list: `{first,second}`. */
+        p_properties?: string;
         p_until: string;
       };
       header?: never;
@@ -22610,7 +22540,7 @@ export interface operations {
         /** @description When the last message was written. */
         last_message_at?: components["parameters"]["rowFilter.threads.last_message_at"];
         created_at?: components["parameters"]["rowFilter.threads.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -22624,8 +22554,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -22668,11 +22596,11 @@ export interface operations {
   post_threads: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -22686,7 +22614,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `threads`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -22695,7 +22623,7 @@ export interface operations {
           "application/json": components["schemas"]["threads"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `threads`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -22782,7 +22710,7 @@ export interface operations {
         /** @description A file in the bucket message-attachments, as the function files answered it. */
         attachment_path?: components["parameters"]["rowFilter.messages.attachment_path"];
         created_at?: components["parameters"]["rowFilter.messages.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -22796,8 +22724,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -22840,11 +22766,11 @@ export interface operations {
   post_messages: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -22858,7 +22784,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `messages`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -22867,7 +22793,7 @@ export interface operations {
           "application/json": components["schemas"]["messages"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `messages`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -22933,7 +22859,7 @@ export interface operations {
         profile_id?: components["parameters"]["rowFilter.thread_reads.profile_id"];
         /** @description Messages up to then are read. */
         read_at?: components["parameters"]["rowFilter.thread_reads.read_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -22947,8 +22873,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -23051,7 +22975,7 @@ export interface operations {
         read_at?: components["parameters"]["rowFilter.notifications.read_at"];
         /** @description When the mail server accepted its mail; null when it was not mailed. */
         mailed_at?: components["parameters"]["rowFilter.notifications.mailed_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -23065,8 +22989,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -23126,7 +23048,7 @@ export interface operations {
         mailed_at?: components["parameters"]["rowFilter.notifications.mailed_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -23185,7 +23107,7 @@ export interface operations {
         mailed_at?: components["parameters"]["rowFilter.notifications.mailed_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -23360,7 +23282,7 @@ export interface operations {
         topic?: components["parameters"]["rowFilter.notification_kinds.topic"];
         /** @description Whether it is mailed at once, even in quiet hours and when the person wants a digest: someone is waiting or travelling. */
         is_urgent?: components["parameters"]["rowFilter.notification_kinds.is_urgent"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -23374,8 +23296,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -23425,7 +23345,7 @@ export interface operations {
         /** @description Whether new notifications are unread in the list. */
         in_app?: components["parameters"]["rowFilter.notification_preferences.in_app"];
         updated_at?: components["parameters"]["rowFilter.notification_preferences.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -23439,8 +23359,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -23483,12 +23401,12 @@ export interface operations {
   post_notification_preferences: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -23501,7 +23419,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `notification_preferences`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -23510,7 +23428,7 @@ export interface operations {
           "application/json": components["schemas"]["notification_preferences"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `notification_preferences`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -23571,7 +23489,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.notification_preferences.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -23622,7 +23540,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.notification_preferences.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -23701,7 +23619,7 @@ export interface operations {
         /** @description IANA time zone of the person. */
         time_zone?: components["parameters"]["rowFilter.notification_settings.time_zone"];
         updated_at?: components["parameters"]["rowFilter.notification_settings.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -23715,8 +23633,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -23759,12 +23675,12 @@ export interface operations {
   post_notification_settings: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -23777,7 +23693,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `notification_settings`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -23786,7 +23702,7 @@ export interface operations {
           "application/json": components["schemas"]["notification_settings"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `notification_settings`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -23848,7 +23764,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.notification_settings.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -23900,7 +23816,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.notification_settings.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -23974,7 +23890,7 @@ export interface operations {
         blocker_id?: components["parameters"]["rowFilter.blocked_profiles.blocker_id"];
         blocked_id?: components["parameters"]["rowFilter.blocked_profiles.blocked_id"];
         created_at?: components["parameters"]["rowFilter.blocked_profiles.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -23988,8 +23904,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -24032,11 +23946,11 @@ export interface operations {
   post_blocked_profiles: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -24050,7 +23964,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `blocked_profiles`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -24059,7 +23973,7 @@ export interface operations {
           "application/json": components["schemas"]["blocked_profiles"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `blocked_profiles`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -24116,7 +24030,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.blocked_profiles.created_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -24196,7 +24110,7 @@ export interface operations {
         is_counted?: components["parameters"]["rowFilter.reviews.is_counted"];
         created_at?: components["parameters"]["rowFilter.reviews.created_at"];
         updated_at?: components["parameters"]["rowFilter.reviews.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -24210,8 +24124,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -24253,11 +24165,11 @@ export interface operations {
   post_reviews: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -24271,7 +24183,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `reviews`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -24280,7 +24192,7 @@ export interface operations {
           "application/json": components["schemas"]["reviews"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `reviews`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -24381,7 +24293,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.reviews.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -24471,7 +24383,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.reviews.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -24613,7 +24525,7 @@ export interface operations {
         note?: components["parameters"]["rowFilter.review_notes.note"];
         created_at?: components["parameters"]["rowFilter.review_notes.created_at"];
         updated_at?: components["parameters"]["rowFilter.review_notes.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -24627,8 +24539,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -24671,12 +24581,12 @@ export interface operations {
   post_review_notes: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -24689,7 +24599,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `review_notes`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -24698,7 +24608,7 @@ export interface operations {
           "application/json": components["schemas"]["review_notes"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `review_notes`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -24757,7 +24667,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.review_notes.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -24814,7 +24724,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.review_notes.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -24904,7 +24814,7 @@ export interface operations {
         /** @description When it was closed. */
         resolved_at?: components["parameters"]["rowFilter.reports.resolved_at"];
         created_at?: components["parameters"]["rowFilter.reports.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -24918,8 +24828,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -24962,11 +24870,11 @@ export interface operations {
   post_reports: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -24980,7 +24888,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `reports`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -24989,7 +24897,7 @@ export interface operations {
           "application/json": components["schemas"]["reports"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `reports`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -25065,7 +24973,7 @@ export interface operations {
         payout_country?: components["parameters"]["rowFilter.accounts.payout_country"];
         created_at?: components["parameters"]["rowFilter.accounts.created_at"];
         updated_at?: components["parameters"]["rowFilter.accounts.updated_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -25079,8 +24987,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -25123,12 +25029,12 @@ export interface operations {
   post_accounts: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferPost"];
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
       };
       path?: never;
       cookie?: never;
@@ -25141,7 +25047,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `accounts`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -25150,7 +25056,7 @@ export interface operations {
           "application/json": components["schemas"]["accounts"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `accounts`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -25219,7 +25125,7 @@ export interface operations {
         updated_at?: components["parameters"]["rowFilter.accounts.updated_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -25299,7 +25205,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.suspensions.created_at"];
         /** @description When it ended; null while it lasts. */
         ended_at?: components["parameters"]["rowFilter.suspensions.ended_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -25313,8 +25219,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -25481,7 +25385,7 @@ export interface operations {
         granted_by?: components["parameters"]["rowFilter.user_roles.granted_by"];
         /** @description When the role was granted. */
         granted_at?: components["parameters"]["rowFilter.user_roles.granted_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -25495,8 +25399,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -25539,11 +25441,11 @@ export interface operations {
   post_user_roles: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -25557,7 +25459,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `user_roles`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -25566,7 +25468,7 @@ export interface operations {
           "application/json": components["schemas"]["user_roles"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `user_roles`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -25626,7 +25528,7 @@ export interface operations {
         granted_at?: components["parameters"]["rowFilter.user_roles.granted_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -26338,7 +26240,7 @@ export interface operations {
         after?: components["parameters"]["rowFilter.audit_log.after"];
         /** @description When it was changed. */
         at?: components["parameters"]["rowFilter.audit_log.at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -26352,8 +26254,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -26405,7 +26305,7 @@ export interface operations {
         /** @description When the hold ended; null while it is open. */
         released_at?: components["parameters"]["rowFilter.payout_holds.released_at"];
         created_at?: components["parameters"]["rowFilter.payout_holds.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -26419,8 +26319,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -26463,11 +26361,11 @@ export interface operations {
   post_payout_holds: {
     parameters: {
       query?: {
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
         Prefer?: components["parameters"]["preferPost"];
       };
       path?: never;
@@ -26481,7 +26379,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description An upsert that added none. The rows, with `Prefer: return=representation`. */
+      /** @description An upsert that added none. The rows, a list of `payout_holds`, with `Prefer: return=representation`; else no content. */
       200: {
         headers: {
           [name: string]: unknown;
@@ -26490,7 +26388,7 @@ export interface operations {
           "application/json": components["schemas"]["payout_holds"][];
         };
       };
-      /** @description The rows, with `Prefer: return=representation`. */
+      /** @description Added. The rows, a list of `payout_holds`, with `Prefer: return=representation`; else no content. */
       201: {
         headers: {
           [name: string]: unknown;
@@ -26545,7 +26443,7 @@ export interface operations {
         created_at?: components["parameters"]["rowFilter.payout_holds.created_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -26720,7 +26618,7 @@ export interface operations {
         last_seen_at?: components["parameters"]["rowFilter.reconciliation_differences.last_seen_at"];
         /** @description When a comparison found that both sides agree; null while it is open. */
         resolved_at?: components["parameters"]["rowFilter.reconciliation_differences.resolved_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -26734,8 +26632,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -26921,7 +26817,7 @@ export interface operations {
         resolved_at?: components["parameters"]["rowFilter.orphans.resolved_at"];
         /** @description The operator who decided; null for the service role, and when it went back without one. */
         resolved_by?: components["parameters"]["rowFilter.orphans.resolved_by"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -26935,8 +26831,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -26996,7 +26890,7 @@ export interface operations {
         started_at?: components["parameters"]["rowFilter.orphan_sweeps.started_at"];
         /** @description When it ended; null while it goes on. */
         finished_at?: components["parameters"]["rowFilter.orphan_sweeps.finished_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -27010,8 +26904,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -27273,7 +27165,7 @@ export interface operations {
         enqueued_at?: components["parameters"]["rowFilter.dead_jobs.enqueued_at"];
         /** @description When the job was moved here. */
         died_at?: components["parameters"]["rowFilter.dead_jobs.died_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -27287,8 +27179,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -27347,7 +27237,7 @@ export interface operations {
         died_at?: components["parameters"]["rowFilter.dead_jobs.died_at"];
       };
       header?: {
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
         Prefer?: components["parameters"]["preferReturn"];
       };
       path?: never;
@@ -27502,7 +27392,7 @@ export interface operations {
         /** @description Error of the last attempt. */
         last_error?: components["parameters"]["rowFilter.dead_stripe_tasks.last_error"];
         created_at?: components["parameters"]["rowFilter.dead_stripe_tasks.created_at"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -27516,8 +27406,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
@@ -27972,7 +27860,7 @@ export interface operations {
         resumed_by?: components["parameters"]["rowFilter.operation_pauses.resumed_by"];
         /** @description Why it was resumed. */
         note?: components["parameters"]["rowFilter.operation_pauses.note"];
-        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
         order?: components["parameters"]["order"];
@@ -27986,8 +27874,6 @@ export interface operations {
         Range?: components["parameters"]["range"];
         /** @description `items`. */
         "Range-Unit"?: components["parameters"]["rangeUnit"];
-        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
-        Prefer?: components["parameters"]["preferCount"];
       };
       path?: never;
       cookie?: never;
