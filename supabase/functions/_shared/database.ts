@@ -2770,6 +2770,7 @@ export type Database = {
       };
       join_wishlist: { Args: { p_token: string }; Returns: string };
       keep_internal_run: { Args: { p_function: string; p_lease: string }; Returns: boolean };
+      keeps_object: { Args: { p_bucket: string; p_path: string }; Returns: boolean };
       mail_to_send: { Args: { p_message: Json }; Returns: Json };
       mark_notifications_read: { Args: { p_until?: string }; Returns: number };
       mark_thread_read: { Args: { p_thread_id: string }; Returns: undefined };
@@ -2810,6 +2811,7 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      name_file: { Args: { p_content: string; p_file: string }; Returns: Json };
       pause_property: {
         Args: { p_property_id: string };
         Returns: {
