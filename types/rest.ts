@@ -110,13 +110,13 @@ export interface paths {
     };
     /**
      * Count the properties that a search finds
-     * @description Counts the properties that search_properties would find with the same arguments. Looks at a random 320 at most: where the filters leave more, is_estimate is true and count is what the sample stands for, to two digits.
+     * @description Counts the properties that search_properties would find with the same arguments. Looks at a random 240 at most: where the filters leave more, is_estimate is true and count is what the sample stands for, to two digits.
      */
     get: operations["get_count_properties"];
     put?: never;
     /**
      * Count the properties that a search finds
-     * @description Counts the properties that search_properties would find with the same arguments. Looks at a random 320 at most: where the filters leave more, is_estimate is true and count is what the sample stands for, to two digits.
+     * @description Counts the properties that search_properties would find with the same arguments. Looks at a random 240 at most: where the filters leave more, is_estimate is true and count is what the sample stands for, to two digits.
      */
     post: operations["call_count_properties"];
     delete?: never;
@@ -3309,6 +3309,46 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/name_file": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Name a cleaned picture by its content
+     * @description Names a picture that was cleaned by its content, p_content: the first 32 hexadecimal digits of its SHA-256. It keeps its own name while an object with that name waits for its removal. For the Edge Function files: service role only; definer, because no API role may write private.files.
+     */
+    post: operations["call_name_file"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/keeps_object": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Ask whether a file has an object
+     * @description Whether a file has this object, so that a job of object_removals must leave it. For the Edge Function remove-objects: service role only; definer, because no API role may read private.files.
+     */
+    post: operations["call_keeps_object"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/rpc/finish_file": {
     parameters: {
       query?: never;
@@ -3320,7 +3360,7 @@ export interface paths {
     put?: never;
     /**
      * Record that the cleaned copy of a file is written
-     * @description Records that the cleaned copy of a file is written, adds a photo to its property, last in order, and queues the removal of the raw upload; a repeated call changes nothing. For the Edge Function files: service role only; definer, because no API role may write private.files.
+     * @description Records that the cleaned copy of a file is written, adds a photo to its property, last in order, unless it has this picture, and queues the removal of the raw upload; a repeated call changes nothing. For the Edge Function files: service role only; definer, because no API role may write private.files.
      */
     post: operations["call_finish_file"];
     delete?: never;
@@ -28599,6 +28639,86 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
+    };
+  };
+  call_name_file: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_content: string;
+          /** Format: uuid */
+          p_file: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": unknown;
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `upload_not_found`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_keeps_object: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_bucket: string;
+          p_path: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": boolean | null;
+        };
+      };
+      400: components["responses"]["400"];
+      401: components["responses"]["401"];
+      404: components["responses"]["404"];
       default: components["responses"]["default"];
     };
   };

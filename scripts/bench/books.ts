@@ -86,12 +86,13 @@ export async function insertBooks(tx: TransactionSql, size: number, above = 0): 
       select pg_temp.id_of('host', n), 'acct_books_' || n, true from generate_series(1, ${hosts}) n;
 
       insert into public.properties (
-        id, host_id, title, time_zone, currency, base_price, status, published_at, public_latitude, public_longitude, city, country
+        id, host_id, title, time_zone, currency, base_price, status, published_at, public_latitude, public_longitude, city, country,
+        max_guests, property_type, room_type
       )
       select
         pg_temp.id_of('property', n),
         pg_temp.id_of('host', case when n <= ${largestHostProperties} then 1 else 2 + n % ${hosts - 1} end),
-        'House ' || n, 'UTC', 'EUR', 10000, 'published', now(), n % 100 - 50, n % 300 - 150, 'City', 'PT'
+        'House ' || n, 'UTC', 'EUR', 10000, 'published', now(), n % 100 - 50, n % 300 - 150, 'City', 'PT', 4, 'apartment', 'entire_home'
       from generate_series(1, ${properties}) n;
       insert into public.house_rules (property_id, version)
       select pg_temp.id_of('property', n), 1 from generate_series(1, ${properties}) n;

@@ -41,7 +41,7 @@ export async function makeMarket(sql: Sql, size: number): Promise<City[]> {
       )
       select b.id, '00000000-0000-4000-8000-000000000000', 'published', now(), 'Property ' || b.n,
         repeat('A quiet home near the river. ', 30) || concat_ws(' ', case when b.n / 7 % 2 = 0 then 'Garden.' end,
-          case when b.n / 7 % 500 = 0 then 'Lighthouse.' end),
+          case when b.n / 7 % 500 = 0 then 'Lighthouse.' end, case when b.price > 0.5 then 'Panorama.' end),
         (array['apartment', 'house', 'villa', 'loft'])[1 + b.n % 4]::public.property_type,
         (case when b.kind < 0.8 then 'entire_home' else 'private_room' end)::public.room_type,
         2 + b.n % 7, b.n % 4, 1 + b.n % 5, 1, 'UTC', (case when b.n % 3 = 0 then 'instant' else 'request' end)::public.booking_mode,

@@ -293,6 +293,8 @@ export const tasks = [
       "rpc/webhook_to_send": "Get the content of a webhook delivery",
       "rpc/record_webhook_attempt": "Record an attempt to deliver a webhook",
       "rpc/begin_file": "Admit an upload as a file",
+      "rpc/name_file": "Name a cleaned picture by its content",
+      "rpc/keeps_object": "Ask whether a file has an object",
       "rpc/finish_file": "Record that the cleaned copy of a file is written",
       "rpc/fail_file": "Record why an upload was refused",
       "rpc/take_stripe_tasks": "Take Stripe tasks",

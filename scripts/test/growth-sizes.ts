@@ -34,6 +34,11 @@ export const growing: Record<string, Size> = {
   "private.search_areas": { rows: 5e4 },
   "private.search_tiles": { rows: 5e4 },
   "private.stay_months": { rows: 1.5e6, values: { booking_id: 1e6, property_id: 5e4 } },
+  // a large city has a tenth of all properties
+  "private.property_search": { rows: 2e5, values: { tile: 10, strip: 1e3, currency_number: 2 } },
+  "private.reconciliation_differences": { rows: 1e5, values: { reconciliation_id: 1e3 } },
+  "private.search_areas": { rows: 5e4, values: { name: 1e4, tile: 5e3 } },
+  "private.search_tiles": { rows: 5e4, values: { tile: 1e4 } },
   "private.stripe_customers": { rows: 3e5 },
   "private.stripe_events": { rows: 4e6 },
   "private.stripe_tasks": { rows: 8e6, values: { subject: 7e6 } },

@@ -5,6 +5,7 @@ import postgres, { type TransactionSql } from "postgres";
 import { type Books, insertBooks } from "../bench/books.ts";
 import { databaseUrl, type StackConfig } from "../lib/config.ts";
 import { type Reader, readLists } from "./growth-lists.ts";
+import { searches } from "./growth-search.ts";
 import { bounded, growing } from "./growth-sizes.ts";
 
 /** What the planner may expect to spend on a table outside a limit; a read by primary key is about 8. */
@@ -119,6 +120,17 @@ const queries: Query[] = [
     sql: `select b.id, i.lines from public.bookings b
       left join lateral (select json_agg(x) as lines from public.booking_line_items(b) x) i on true order by b.created_at desc limit 20`,
   },
+  {
+    name: "properties with rare words",
+    sql: `select private.ids_by_words(jsonb_populate_record(null::private.search,
+      '{"words": "lighthouse", "area_names": ["city"], "tiles": [1], "west": 0, "east": 1, "south": 0, "north": 1}'), null, 'infinity')`,
+  },
+  // the map of the books has too few tiles for these
+  ...["price", "rating", "recommendation", "sample"].map((order) => ({
+    name: `candidates of the world by ${order}`,
+    sql: `select private.candidates_of_world_by_${order}(jsonb_populate_record(null::private.search, '{"needs": 0, "amenities": 0}'),
+      array[row(null, 1, 1, -1e8, 1e8)::private.search_part], null, null, 20, 40)`,
+  })),
   { name: "acceptance", as: "host", sql: "select public.accept_booking($booking)" },
   { name: "refusal", as: "host", sql: "select public.decline_booking($booking)" },
   { name: "confirmation", as: "operator", sql: "select public.confirm_booking($booking)" },
@@ -197,9 +209,6 @@ const batches = [
 /** Partial indexes of the rows that wait for a task, which takes some of them at a time. */
 const waiting = ["search_areas_waiting_idx", "search_tiles_waiting_idx"];
 
-/** Functions that return rows from read models of their own, whose benchmark is that of search. */
-const measuredElsewhere = ["search_properties", "count_properties", "search_facets"];
-
 /** Returns a line for each fault. */
 export async function findGrowth(config: StackConfig): Promise<string[]> {
   const plans: Plan[] = [];
@@ -219,13 +228,15 @@ export async function findGrowth(config: StackConfig): Promise<string[]> {
       const books = await insertBooks(tx, 2_000, -1_000_000);
       const values = await exampleIds(tx, books);
       faults.push(...(await findUnknown(tx)));
+      await tx`select private.rebuild_property_search()`;
       await fillEmptyTables(tx);
       await pretendSize(tx);
       const tasks = await tx<
         Query[]
       >`select 'task ' || name as name, command as sql from private.periodic_tasks order by name`;
       const lists = (await readLists(tx)).map((list): Query => ({ ...list, as: list.reader }));
-      for (const query of [...queries, ...tasks, ...lists]) {
+      const searched = searches.map((search): Query => ({ ...search, as: search.reader }));
+      for (const query of [...queries, ...tasks, ...lists, ...searched]) {
         plans.length = 0;
         const error = await run(tx, query, values, books);
         if (error !== undefined) faults.push(`${query.name}: ${error}`);
@@ -317,10 +328,7 @@ async function findUnknown(tx: TransactionSql): Promise<string[]> {
       .filter(({ name }) => !(name in growing) && !bounded.includes(name))
       .map(({ name }) => `${name} has no size in growth-sizes.ts`),
     ...functions
-      .filter(
-        ({ name }) =>
-          !measuredElsewhere.includes(name) && !queries.some(({ sql }) => sql.includes(`public.${name}(`)),
-      )
+      .filter(({ name }) => ![...queries, ...searches].some(({ sql }) => sql.includes(`public.${name}(`)))
       .map(({ name }) => `${name} is in no query of growth.ts`),
   ];
 }

@@ -1,7 +1,7 @@
 -- Purpose: one way in for every file that people send. A raw upload lies in a private bucket that only its owner reads; the Edge
 -- Function `files` writes a cleaned copy to the bucket of its kind, and only a cleaned copy can be named by a row.
 -- Touches: storage.buckets, policies and a trigger on storage.objects; private.file_kinds, files, raise_upload_error, check_upload,
--- use_file, remove_files, remove_unused_files; trigger on public.profiles.
+-- use_file, remove_objects, remove_files, remove_unused_files; trigger on public.profiles.
 -- Watch: no client has a policy to write to the buckets of cleaned copies; they hold only what the service role wrote. Storage checks
 -- an upload in a transaction that it rolls back, and writes the row later as its own role, so a policy alone could not limit uploads
 -- that come at once: the trigger on storage.objects does. Storage passes on only the message of an error, which begins with its code.
@@ -57,18 +57,18 @@ create table private.files (
     bytes bigint not null,
     is_used boolean not null default false,
     created_at timestamptz not null default now(),
-    constraint files_path_is_unique unique (kind, path),
     constraint files_failed_has_error check ((status = 'failed') = (error is not null))
 );
 comment on table private.files is
     'Cleaned copies of uploads, which rows name by their path, and uploads that are being cleaned (pending) or were refused (failed). A pending one counts with the size of its upload.';
 comment on column private.files.upload_id is 'The raw upload, storage.objects.id; null for files that came with the installation.';
-comment on column private.files.path is 'Path in the bucket of its kind.';
+comment on column private.files.path is
+    'Path in the bucket of its kind. Equal pictures of one folder have one path, so several rows may name one object.';
 comment on column private.files.error is 'Code of the error that refused the upload.';
 comment on column private.files.is_used is 'Whether a row names the file.';
 create index files_owner_id_idx on private.files (owner_id, kind, created_at) include (status, bytes);
 create index files_owner_id_upload_path_idx on private.files (owner_id, upload_path);
-create index files_kind_idx on private.files (kind);
+create index files_kind_path_idx on private.files (kind, path);
 create index files_created_at_idx on private.files (created_at) where not is_used;
 alter table private.files enable row level security;
 
@@ -139,7 +139,7 @@ $$;
 comment on function private.use_file is
     'Marks a cleaned file as named by a row; false when there is none with this path, or not of p_owner (null for any). Definer, because no API role may read private.files.';
 
-create function private.remove_files(p_kind text, p_paths text[]) returns void
+create function private.remove_objects(p_kind text, p_paths text[]) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -150,18 +150,30 @@ begin
     from private.file_kinds k
     cross join unnest(p_paths) as u (path)
     where k.kind = p_kind and u.path is not null;
-    if found then
-        delete from private.files f where f.kind = p_kind and f.path = any (p_paths);
-    end if;
+end
+$$;
+comment on function private.remove_objects is
+    'Queues the removal of objects, which wait for object_removal_delay; the worker keeps those that a file still has. Definer, because triggers that fire for any role call it.';
+
+create function private.remove_files(p_kind text, p_paths text[]) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    -- an upload of the same picture that is being cleaned becomes a file of its own
+    delete from private.files f where f.kind = p_kind and f.path = any (p_paths) and f.status <> 'pending';
+    perform private.remove_objects(p_kind, p_paths);
 end
 $$;
 comment on function private.remove_files is
-    'Deletes files of a kind and queues the removal of their objects, which wait for object_removal_delay. Definer, because triggers that fire for any role call it.';
+    'Deletes the files with these paths, which no row names any more, and queues the removal of their objects. Definer, because triggers that fire for any role call it.';
 
 create function private.remove_unused_files() returns void
 language plpgsql security definer
 set search_path = ''
 as $$
+declare
+    v_kinds bigint;
 begin
     -- the bucket holds only the last minutes, so this reads no growing table
     perform pgmq.send('object_removals', jsonb_build_object('bucket', 'uploads', 'path', o.name))
@@ -173,13 +185,13 @@ begin
     if found then
         perform private.wake_worker('remove-objects');
     end if;
-    perform private.remove_files(u.kind, u.paths)
-    from (
-        select f.kind, array_agg(f.path) as paths
-        from private.files f
+    with gone as (
+        delete from private.files f
         where not f.is_used and f.created_at < now() - private.duration('unused_file_lifetime')
-        group by f.kind
-    ) u;
+        returning f.kind, f.path
+    )
+    select count(private.remove_objects(g.kind, g.paths)) into v_kinds
+    from (select g.kind, array_agg(g.path) as paths from gone g group by g.kind) g;
 end
 $$;
 comment on function private.remove_unused_files is

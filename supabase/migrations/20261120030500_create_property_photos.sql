@@ -75,7 +75,7 @@ begin
     if not private.use_file('property_photo', null, new.path) then
         perform private.raise_error('photo_file_not_found', jsonb_build_object('field', 'path', 'value', new.path));
     end if;
-    if tg_op = 'UPDATE' then
+    if tg_op = 'UPDATE' and old.path is distinct from new.path then
         perform private.remove_files('property_photo', array[old.path]);
     end if;
     return null;

@@ -1,7 +1,8 @@
 -- Purpose: the work of the Edge Function `files` in the database: it admits an upload, and records its cleaned copy or its refusal.
--- Touches: public.begin_file, finish_file, fail_file.
+-- Touches: public.begin_file, name_file, finish_file, fail_file, keeps_object.
 -- Watch: begin_file reserves number and size under a lock for the person, so that uploads at once cannot exceed a limit together.
--- Repeated calls for one upload get the same answer.
+-- Repeated calls for one upload get the same answer. A name made of the content may come back after its file was deleted: name_file
+-- and keeps_object take turns, so that a removal which was queued for the former file never takes the object of the new one.
 
 insert into private.errors (code, status, message, hint) values
     ('own_property_not_found', 404, 'You manage no property with this id.', 'Send the id of a property that you host or fully co-host.'),
@@ -129,6 +130,53 @@ grant execute on function public.begin_file to service_role;
 comment on function public.begin_file is
     'Admits a raw upload of p_actor as a file of a kind, for a property or a thread (p_target; null for an avatar), and reserves its size; a repeated call returns the same file. For the Edge Function files: service role only; definer, because no API role may read private.files.';
 
+create function public.name_file(p_file uuid, p_content text) returns jsonb
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_file private.files;
+    v_bucket text;
+    v_path text;
+begin
+    select f.* into v_file from private.files f where f.id = p_file for update;
+    if not found then
+        perform private.raise_error('upload_not_found');
+    elsif v_file.status = 'pending' and v_file.kind <> 'attachment' then
+        select k.bucket into v_bucket from private.file_kinds k where k.kind = v_file.kind;
+        v_path := format('%s/%s.%s', split_part(v_file.path, '/', 1), p_content, split_part(v_file.path, '.', 2));
+        perform pg_advisory_xact_lock(hashtextextended('object ' || v_bucket || '/' || v_path, 0));
+        if not exists (
+            select from pgmq.q_object_removals q where q.message = jsonb_build_object('bucket', v_bucket, 'path', v_path)
+        ) then
+            update private.files f set path = v_path where f.id = p_file returning f.* into v_file;
+        end if;
+    end if;
+    return private.file_answer(v_file);
+end
+$$;
+grant execute on function public.name_file to service_role;
+comment on function public.name_file is
+    'Names a picture that was cleaned by its content, p_content: the first 32 hexadecimal digits of its SHA-256. It keeps its own name while an object with that name waits for its removal. For the Edge Function files: service role only; definer, because no API role may write private.files.';
+
+create function public.keeps_object(p_bucket text, p_path text) returns boolean
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    -- a name that is given at this moment counts; one that is given later sees the job
+    perform pg_advisory_xact_lock(hashtextextended('object ' || p_bucket || '/' || p_path, 0));
+    return exists (
+        select from private.files f
+        join private.file_kinds k on k.kind = f.kind
+        where k.bucket = p_bucket and f.path = p_path and f.status <> 'failed'
+    );
+end
+$$;
+grant execute on function public.keeps_object to service_role;
+comment on function public.keeps_object is
+    'Whether a file has this object, so that a job of object_removals must leave it. For the Edge Function remove-objects: service role only; definer, because no API role may read private.files.';
+
 create function public.finish_file(p_file uuid, p_bytes bigint, p_alt_text text default null) returns jsonb
 language plpgsql security definer
 set search_path = ''
@@ -144,7 +192,8 @@ begin
         update private.files f set status = 'ready', bytes = p_bytes where f.id = p_file returning f.* into v_file;
         if v_file.kind = 'property_photo' then
             insert into public.property_photos (property_id, path, alt_text)
-            values (split_part(v_file.path, '/', 1)::uuid, v_file.path, p_alt_text);
+            values (split_part(v_file.path, '/', 1)::uuid, v_file.path, p_alt_text)
+            on conflict (path) do nothing;
         end if;
         perform private.enqueue_job('object_removals', jsonb_build_object('bucket', 'uploads', 'path', v_file.upload_path), 'remove-objects');
     end if;
@@ -153,7 +202,7 @@ end
 $$;
 grant execute on function public.finish_file to service_role;
 comment on function public.finish_file is
-    'Records that the cleaned copy of a file is written, adds a photo to its property, last in order, and queues the removal of the raw upload; a repeated call changes nothing. For the Edge Function files: service role only; definer, because no API role may write private.files.';
+    'Records that the cleaned copy of a file is written, adds a photo to its property, last in order, unless it has this picture, and queues the removal of the raw upload; a repeated call changes nothing. For the Edge Function files: service role only; definer, because no API role may write private.files.';
 
 create function public.fail_file(p_file uuid, p_error text) returns void
 language plpgsql security definer

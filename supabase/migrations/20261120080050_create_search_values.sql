@@ -1,5 +1,6 @@
 -- Purpose: functions that turn a property and a search into comparable values: points, words, area names and bit masks.
--- Touches: private.mercator, inverse_mercator, fold_letters, area_names, lacks_mask, needs_mask, month_mask, currency_number, sample_key.
+-- Touches: private.mercator, inverse_mercator, fold_letters, area_names, lacks_mask, needs_mask, month_mask, currency_number, sample_key,
+-- search_band, band_key, search_bands.
 -- Watch: property_search stores their results. When one of them changes, run private.rebuild_property_search().
 
 create function private.mercator(p_latitude double precision, p_longitude double precision) returns point
@@ -152,3 +153,50 @@ begin
 end
 $$;
 comment on function private.sample_key is 'A number from 0 to 1 that has nothing to do with the property: an order by it is random, and the same for each search.';
+
+create function private.search_band(p_sort text, p_key double precision) returns integer
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    -- 6 per cent of a price above one currency unit, and 0.1 of a rating
+    return case p_sort when 'price' then floor(16 * ln(greatest(p_key, 10000) / 10000)) else floor(10 * p_key) end;
+end
+$$;
+comment on function private.search_band is
+    'A section of an order: price (ten-thousandths of a currency unit), rating or recommended (positions). Higher keys have equal or higher bands.';
+
+create function private.band_key(p_sort text, p_tile integer, p_currency_number smallint, p_band integer) returns bigint
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    return (
+        (case p_sort when 'price' then p_currency_number when 'rating' then 32768 else 65536 end * 1024 + p_band)::bigint * 16777216
+        + coalesce(p_tile + 5000000, 0)
+    );
+end
+$$;
+comment on function private.band_key is 'A number for a band of an order in a tile, or with null in the world; prices have bands for each currency.';
+
+create function private.search_bands(
+    p_tile integer, p_currency_number smallint, p_least_night double precision, p_rating_key double precision, p_recommendation_key double precision
+) returns bigint[]
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+    v_price constant integer := private.search_band('price', p_least_night);
+    v_rating constant integer := private.search_band('rating', p_rating_key);
+    v_recommendation constant integer := private.search_band('recommended', p_recommendation_key);
+begin
+    return array[
+        private.band_key('price', p_tile, p_currency_number, v_price), private.band_key('price', null, p_currency_number, v_price),
+        private.band_key('rating', p_tile, p_currency_number, v_rating), private.band_key('rating', null, p_currency_number, v_rating),
+        private.band_key('recommended', p_tile, p_currency_number, v_recommendation),
+        private.band_key('recommended', null, p_currency_number, v_recommendation)
+    ];
+end
+$$;
+comment on function private.search_bands is
+    'The band of a property in each order, in its tile and in the world. An index has them beside its words, to find those with words that come first.';

@@ -126,8 +126,10 @@ create index property_search_sample_idx on private.property_search (tile, curren
     include (x, y, lacks, amenities, least_night);
 create index property_search_world_sample_idx on private.property_search (currency_number, sample_key, property_id)
     include (x, y, lacks, amenities, least_night);
--- for words and names that few properties have
-create index property_search_names_idx on private.property_search using gin (area_names, words, (array[tile]));
+-- for words and names that few properties have, or none of the first
+create index property_search_names_idx on private.property_search using gin (
+    area_names, words, (array[tile]), private.search_bands(tile, currency_number, least_night, rating_key, recommendation_key)
+);
 alter table private.property_search set (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 200);
 
 alter table private.property_search enable row level security;

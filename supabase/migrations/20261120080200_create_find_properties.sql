@@ -1,6 +1,6 @@
 -- Purpose: finds the properties of a search: candidates from the map, the prices of their stays, and which can be booked.
 -- Touches: private.search, search_part, search_candidate, search_hit, weekend_nights, convert_approximately, candidates_by_*,
--- candidates_by_strip, search_parts, find_candidates, has_common_words, ids_by_words, pet_fees, sum_of_lines, find_properties.
+-- candidates_by_strip, search_parts, find_candidates, sample_of_words, ids_by_words, next_ids_by_words, pet_fees, sum_of_lines, find_properties.
 -- Watch: find_candidates reads one index and returns only as many candidates as a page needs, in the order of the page. Its filters
 -- only save calls of broken_rules, which decides last; none is stricter. In the order of price, candidates come by a
 -- lower bound of their totals, and one is returned once no remaining candidate can cost less: a wrong bound would change the order, never a
@@ -481,46 +481,109 @@ $$;
 comment on function private.find_candidates is
     'The next p_limit candidates of a search after a sort_key and id, in order, from the indexes of property_search alone, or of those in p_ids. All remaining ones come after (reach, reach_id); reach is infinity when none remain.';
 
-create function private.has_common_words(p_search private.search) returns boolean
+create function private.sample_of_words(
+    p_search private.search, out matches bigint, out estimate double precision, out lowest double precision
+)
 language plpgsql stable
 set search_path = ''
 as $$
+declare
+    v_sort constant text := p_search.sort;
+    v_sample record;
 begin
     p_search.sort := 'sample';
-    return 5 <= (
-        select count(*)
-        from unnest((private.find_candidates(p_search, null, null, 200, null)).candidates) c
-        join private.property_search s on s.property_id = c.property_id
-        where
-            (p_search.words is null or s.words operator(pg_catalog.@@) p_search.words)
-            and (p_search.area_names is null or s.area_names operator(pg_catalog.@>) p_search.area_names)
-    );
+    v_sample := private.find_candidates(p_search, null, null, 200, null);
+    select
+        count(*), count(*) / least(v_sample.reach, 1),
+        min(case v_sort when 'price' then s.least_night * c.rate when 'rating' then s.rating_key else s.recommendation_key end)
+    into matches, estimate, lowest
+    from unnest(v_sample.candidates) c
+    join private.property_search s on s.property_id = c.property_id
+    where
+        (p_search.words is null or s.words operator(pg_catalog.@@) p_search.words)
+        and (p_search.area_names is null or s.area_names operator(pg_catalog.@>) p_search.area_names);
 end
 $$;
-comment on function private.has_common_words is 'Whether at least 5 of a random 200 candidates have the words and names of a search.';
+comment on function private.sample_of_words is
+    'How many of a random 200 candidates have the words and names of a search, how many of all candidates that makes, and the lowest price of a night or position among those of the sample.';
 
-create function private.ids_by_words(p_search private.search) returns uuid[]
+create function private.ids_by_words(p_search private.search, p_from double precision, p_until double precision) returns uuid[]
 language plpgsql stable
 set search_path = ''
 as $$
 declare
     v_ids uuid[];
+    v_tiles integer[] := p_search.tiles;
+    v_bands bigint[];
 begin
-    -- planned for these words, because the best index depends on how many properties have them
+    if p_until < 'infinity' then
+        with parts as (
+            select distinct p.tile, p.currency_number, case p_search.sort when 'price' then p.rate else 1 end as rate
+            from unnest(private.search_parts(p_search)) p
+        ),
+        -- each band of each tile is a look-up
+        looked_up as (
+            select case when count(*) over () <= 16 then p.tile end as tile, p.currency_number, p.rate from parts p
+        )
+        select
+            -- bands of tiles need no tiles beside them
+            (select array_agg(p.tile) from parts p where p.tile is not null having count(*) > 16),
+            array_agg(distinct private.band_key(p_search.sort, l.tile, l.currency_number, b.band))
+        into v_tiles, v_bands
+        from (select distinct l.* from looked_up l) l
+        cross join lateral generate_series(
+            case when p_from is null then 0 else private.search_band(p_search.sort, p_from / l.rate) + 1 end,
+            private.search_band(p_search.sort, p_until / l.rate)
+        ) as b (band);
+        if v_bands is null then
+            return '{}';
+        end if;
+    end if;
+    -- Planned for these words, because the best index depends on how many properties have them. Each condition on the index reads a list
+    -- of its own, so names and tiles are compared afterwards where words and bands are enough.
     execute 'select array(select s.property_id from private.property_search s where ' || concat_ws(
         ' and ',
         case when p_search.words is not null then 's.words operator(pg_catalog.@@) $1' end,
-        case when p_search.area_names is not null then 's.area_names operator(pg_catalog.@>) $2' end,
-        case when p_search.tiles is not null then 'array[s.tile] operator(pg_catalog.&&) $3' end,
+        case when p_search.area_names is not null then case
+            when num_nulls(p_search.words, v_bands) = 0 then '(s.area_names operator(pg_catalog.||) null::text[]) operator(pg_catalog.@>) $2'
+            else 's.area_names operator(pg_catalog.@>) $2'
+        end end,
+        case when v_tiles is not null then 'array[s.tile] operator(pg_catalog.&&) $3' end,
         's.y between $6 and $7',
-        case when p_search.west <= p_search.east then 's.x between $4 and $5' else '(s.x >= $4 or s.x <= $5)' end
+        case when p_search.west <= p_search.east then 's.x between $4 and $5' else '(s.x >= $4 or s.x <= $5)' end,
+        case when v_bands is not null then
+            'private.search_bands(s.tile, s.currency_number, s.least_night, s.rating_key, s.recommendation_key) operator(pg_catalog.&&) $8'
+        end
     ) || ')'
     into v_ids
-    using p_search.words, p_search.area_names, p_search.tiles, p_search.west, p_search.east, p_search.south, p_search.north;
+    using p_search.words, p_search.area_names, v_tiles, p_search.west, p_search.east, p_search.south, p_search.north, v_bands;
     return v_ids;
 end
 $$;
-comment on function private.ids_by_words is 'The properties with the words and names of a search in its area, for those that few have.';
+comment on function private.ids_by_words is
+    'The properties with the words and names of a search in its area: all of them (p_until is infinity), or those in the bands of its order after the one of p_from up to the one of p_until.';
+
+create function private.next_ids_by_words(p_search private.search, p_few integer, inout ids uuid[], inout bound double precision)
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_until double precision;
+begin
+    for n in 1..10 loop
+        v_until := case when ids is null then bound when p_search.sort = 'price' then bound * (1 + n * 0.1) else bound + n * 0.1 end;
+        ids := ids || private.ids_by_words(p_search, case when ids is not null then bound end, v_until);
+        bound := v_until;
+        if cardinality(ids) >= p_few then
+            return;
+        end if;
+    end loop;
+    ids := private.ids_by_words(p_search, null, 'infinity');
+    bound := 'infinity';
+end
+$$;
+comment on function private.next_ids_by_words is
+    'Adds to ids, which has the properties with the words of a search up to bound (a price of a night, or a position), further ones in the order of the search, until it has p_few or all; null for none yet.';
 
 -- Rare cases are functions of their own, because a query prepares all its parts whether it needs them or not.
 create function private.pet_fees(p_property_id uuid, p_pets integer, p_nights integer) returns bigint
@@ -579,8 +642,14 @@ declare
     v_is_sample constant boolean := p_search.sort = 'sample';
     v_some integer := case when v_is_sample then p_limit when v_nights is null then p_limit + 10 else p_limit * 5 / 2 end;
     v_is_named constant boolean := num_nonnulls(p_search.words, p_search.area_names) > 0;
-    v_is_common boolean;
+    -- whether properties with words can be read in the order of the search
+    v_is_banded constant boolean := p_search.sort in ('price', 'rating', 'recommended');
+    v_sample record;
+    -- the properties with the words and names, and up to which price of a night or position all of them are there
     v_ids uuid[];
+    v_bound double precision;
+    -- nights of a sort_key
+    v_units constant integer := case when p_search.sort = 'price' then coalesce(v_nights, 1) else 1 end;
     v_found record;
     -- stays that may be on the page, in order, and those of them that can be booked
     v_pool private.search_hit[];
@@ -597,6 +666,10 @@ begin
         v_found := private.find_candidates(
             p_search, case when not v_by_total then v_after_key end, case when not v_by_total then v_after_id end, v_some, v_ids
         );
+        if v_bound * v_units < v_found.reach then
+            v_found.reach := v_bound * v_units;
+            v_found.reach_id := '00000000-0000-0000-0000-000000000000';
+        end if;
 
         -- Of the stays of the candidates: those that come before all remaining candidates and pass the filters that are not in the index.
         --
@@ -734,7 +807,7 @@ begin
                 offset 0
             ) h
             where
-                (not v_by_total or (h.sort_key, h.property_id) <= (v_found.reach, v_found.reach_id))
+                (h.sort_key, h.property_id) <= (v_found.reach, v_found.reach_id)
                 and (v_is_flexible or v_after_key is null or (h.sort_key, h.property_id) > (v_after_key, v_after_id))
             order by h.sort_key, h.property_id, h.total, h.check_in
         ) h;
@@ -788,14 +861,21 @@ begin
             -- a page that thousands of properties could not fill stays as it is; with several dates the pool holds earlier pages, too
             else cardinality(hits) >= p_limit or (not v_is_flexible and cardinality(v_pool) >= 5000) or v_some >= 40000
         end;
+        v_some := v_some * 2;
         -- next to none of the candidates have these words or names: look once whether the others do
-        if v_is_named and v_is_common is null and v_some >= 100 and coalesce(cardinality(v_pool), 0) * 16 < cardinality(v_found.candidates) then
-            v_is_common := private.has_common_words(p_search);
-            if not v_is_common then
-                v_ids := private.ids_by_words(p_search);
+        if v_is_named and v_sample is null and v_some >= 200 and coalesce(cardinality(v_pool), 0) * 16 < cardinality(v_found.candidates) then
+            v_sample := private.sample_of_words(p_search);
+            if v_sample.estimate <= 200 or (v_sample.matches < 5 and not v_is_banded) then
+                v_ids := private.ids_by_words(p_search, null, 'infinity');
+            elsif v_is_banded then
+                -- the first of them are likely to come just before the first of the sample
+                v_bound := greatest(v_found.reach / v_units, v_sample.lowest);
+                v_some := v_some / 2;
             end if;
         end if;
-        v_some := v_some * 2;
+        if v_bound < 'infinity' then
+            select n.ids, n.bound into v_ids, v_bound from private.next_ids_by_words(p_search, v_some * 2, v_ids, v_bound) n;
+        end if;
     end loop;
     share := case when v_found.reach = 'infinity' then 1 else v_found.reach end;
     hits := case when v_is_sample then hits else hits[:p_limit] end;

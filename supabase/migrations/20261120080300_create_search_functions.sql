@@ -437,8 +437,8 @@ begin
     v.sort := 'sample';
     perform private.allow_caching(10);
     return query
-    select private.estimate(cardinality(f.hits), f.share), f.share < 1 from private.find_properties(v, false, 320) f;
+    select private.estimate(cardinality(f.hits), f.share), f.share < 1 from private.find_properties(v, false, 240) f;
 end
 $$;
 grant execute on function public.count_properties to anon, authenticated, service_role;
-comment on function public.count_properties is 'Counts the properties that search_properties would find with the same arguments. Looks at a random 320 at most: where the filters leave more, is_estimate is true and count is what the sample stands for, to two digits.';
+comment on function public.count_properties is 'Counts the properties that search_properties would find with the same arguments. Looks at a random 240 at most: where the filters leave more, is_estimate is true and count is what the sample stands for, to two digits.';

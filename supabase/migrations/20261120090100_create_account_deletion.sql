@@ -181,12 +181,17 @@ create function private.delete_files(p_person uuid) returns void
 language plpgsql
 set search_path = ''
 as $$
+declare
+    v_kinds bigint;
 begin
     -- photos of a property belong to the property, even when another person uploaded them
-    perform private.remove_files(f.kind, array_agg(f.path))
-    from private.files f
-    where f.owner_id = p_person and (f.kind <> 'property_photo' or not f.is_used)
-    group by f.kind;
+    with gone as (
+        delete from private.files f
+        where f.owner_id = p_person and (f.kind <> 'property_photo' or not f.is_used)
+        returning f.kind, f.path
+    )
+    select count(private.remove_objects(g.kind, g.paths)) into v_kinds
+    from (select g.kind, array_agg(g.path) as paths from gone g group by g.kind) g;
     perform private.enqueue_job('object_removals', jsonb_build_object('bucket', o.bucket_id, 'path', o.name), 'remove-objects')
     from storage.objects o
     where o.bucket_id = 'uploads' and o.name like p_person || '/%';

@@ -34,6 +34,10 @@ function world(overrides: Partial<Dependencies> = {}) {
       return pending;
     },
     readUpload: async () => commented,
+    nameFile: async (file, content) => {
+      calls.push(`name ${content}`);
+      return { ...file, path: `p/${content}.png` };
+    },
     writeCopy: async ({ bucket }, clean) => {
       calls.push(`write ${clean.length} bytes to ${bucket}`);
       return true;

@@ -15,6 +15,8 @@ export interface Dependencies {
   beginFile(actor: string, body: Body): Promise<StoredFile>;
   /** Reads a raw upload; undefined when there is none. */
   readUpload(path: string): Promise<Uint8Array | undefined>;
+  /** Names a picture by its content, so that the same one has the same address. @throws `ApiError` when the database refuses */
+  nameFile(file: StoredFile, content: string): Promise<StoredFile>;
   /** Writes the cleaned copy; false when Storage failed. */
   writeCopy(file: StoredFile, bytes: Uint8Array): Promise<boolean>;
   /** Makes the copy visible. @throws `ApiError` when the database refuses */
@@ -37,7 +39,7 @@ const errorFor: Record<Problem, ErrorCode> = {
  * AVIF; `image_too_large`; `storage_unavailable`; 404, 422 and 429 from the database.
  */
 export function createHandler(dependencies: Dependencies): (request: Request) => Promise<Response> {
-  const { userOf, beginFile, readUpload, writeCopy, finishFile, failFile, log } = dependencies;
+  const { userOf, beginFile, readUpload, nameFile, writeCopy, finishFile, failFile, log } = dependencies;
   return serve({
     cors: true,
     authenticate: signedIn(userOf),
@@ -54,11 +56,20 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
         await failFile(begun, errorFor[copy]);
         throw apiError(errorFor[copy]);
       }
-      if (!(await writeCopy(begun, copy))) throw apiError("storage_unavailable");
+      const named = await nameFile(begun, await contentName(copy));
+      // a call at the same time has finished the file
+      if (named.status !== "pending") return answer(named);
+      if (!(await writeCopy(named, copy))) throw apiError("storage_unavailable");
       const altText = body.kind === "property_photo" ? body.alt_text : undefined;
-      return answer(await finishFile(begun, copy.length, altText));
+      return answer(await finishFile(named, copy.length, altText));
     },
   });
+}
+
+/** The first 32 hexadecimal digits of the SHA-256 of the bytes. */
+async function contentName(bytes: Uint8Array): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes.slice()));
+  return Array.from(hash.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** @throws ApiError for a file that was refused, or is not there yet */

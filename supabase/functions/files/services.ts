@@ -21,10 +21,15 @@ export function createServices(supabase: ServiceClient): Omit<Dependencies, "log
       // A file that cannot be read cannot be checked.
       throw apiError("storage_unavailable");
     },
+    async nameFile({ id }, content) {
+      const { data, error, status } = await supabase.rpc("name_file", { p_file: id, p_content: content });
+      if (error !== null) throw databaseError(error, status);
+      return storedFileSchema.parse(data);
+    },
     async writeCopy({ bucket, path, content_type }, bytes) {
       // Browsers save bytes of this type, and show others.
       const contentType = content_type.startsWith("image/") ? content_type : "application/octet-stream";
-      // Another call for the same file may write the same copy at the same time; a second attempt then finds it.
+      // Another call for the same file may write the same copy at the same time, and the same picture may be there; a second attempt then finds it.
       for (let attempt = 1; attempt <= 2; attempt++) {
         const { error } = await supabase.storage
           .from(bucket)

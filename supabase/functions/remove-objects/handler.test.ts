@@ -3,8 +3,8 @@ import { internalOf, serviceCall } from "../_shared/internal-fixture.ts";
 import type { Job } from "../_shared/worker.ts";
 import { createHandler } from "./handler.ts";
 
-/** A queue of these jobs, and a Storage that fails for the paths in `broken`. */
-function setUp(jobs: Job[], broken: string[] = []) {
+/** A queue of these jobs, a Storage that fails for the paths in `broken`, and files with the paths in `kept`. */
+function setUp(jobs: Job[], broken: string[] = [], kept: string[] = []) {
   const waiting = [...jobs];
   const removed: string[] = [];
   const finished: number[] = [];
@@ -17,6 +17,7 @@ function setUp(jobs: Job[], broken: string[] = []) {
       fail: async ({ job_id }, error, final) =>
         void failed.push(`${job_id}: ${error}${final ? ", final" : ""}`),
     },
+    keepsObject: async (_bucket, path) => kept.includes(path),
     removeObject: async (bucket, path) => {
       if (broken.includes(path)) throw new Error("storage is down");
       removed.push(`${bucket}/${path}`);
@@ -39,6 +40,12 @@ Deno.test("removes the objects of its jobs", async () => {
   assert.deepEqual(await response.json(), { done: 3, failed: 0 });
   assert.deepEqual(removed, ["avatars/a/1.png", "avatars/a/2.png", "avatars/b/1.png"]);
   assert.deepEqual(finished, [1, 2, 3]);
+});
+
+Deno.test("leaves an object that a file has, and finishes its job", async () => {
+  const { handle, removed, finished } = setUp([job(1, "a/1.png"), job(2, "a/2.png")], [], ["a/1.png"]);
+  assert.deepEqual(await (await handle(post.clone())).json(), { done: 2, failed: 0 });
+  assert.deepEqual([removed, finished], [["avatars/a/2.png"], [1, 2]]);
 });
 
 Deno.test("fails a job that Storage refuses, and continues with the others", async () => {

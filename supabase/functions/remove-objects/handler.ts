@@ -8,6 +8,8 @@ import { messageSchema } from "./schema.ts";
 export interface Dependencies {
   internal: Internal;
   queue: Queue;
+  /** Whether a file has the object: another one with the same content, or one that came after the job was queued. */
+  keepsObject(bucket: string, path: string): Promise<boolean>;
   /** Removes one object. Succeeds when the object does not exist. */
   removeObject(bucket: string, path: string): Promise<void>;
   log(message: string): void;
@@ -16,6 +18,7 @@ export interface Dependencies {
 export function createHandler({
   internal,
   queue,
+  keepsObject,
   removeObject,
   log,
 }: Dependencies): (request: Request) => Promise<Response> {
@@ -26,7 +29,8 @@ export function createHandler({
     async work(job) {
       const message = messageSchema.safeParse(job.message);
       if (!message.success) throw new PermanentError("the message is not { bucket, path }");
-      await removeObject(message.data.bucket, message.data.path);
+      const { bucket, path } = message.data;
+      if (!(await keepsObject(bucket, path))) await removeObject(bucket, path);
     },
   });
 }

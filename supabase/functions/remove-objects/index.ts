@@ -11,6 +11,10 @@ Deno.serve(
   createHandler({
     internal: createInternal(supabase, "remove-objects"),
     queue: createQueue(supabase, "object_removals"),
+    async keepsObject(bucket, path) {
+      const { data } = await supabase.rpc("keeps_object", { p_bucket: bucket, p_path: path }).throwOnError();
+      return data;
+    },
     async removeObject(bucket, path) {
       const { error } = await supabase.storage.from(bucket).remove([path]);
       if (error !== null) throw error;
