@@ -5586,6 +5586,21 @@ export interface components {
       }[];
       /** Format: date-time */
       created_at: string;
+      /**
+       * Format: uuid
+       * @description Guest of the booking.
+       */
+      guest_id: string;
+      /**
+       * Format: uuid
+       * @description Host of the booking.
+       */
+      host_id: string;
+      /**
+       * Format: uuid
+       * @description Property of the booking.
+       */
+      property_id: string;
     };
     /** @description Cancellations and no-shows, with refunds; preview_cancellation returns one that has not happened. Amounts in minor units; guest, host and operators can read them. */
     cancellations: {
@@ -5679,6 +5694,21 @@ export interface components {
       }[];
       /** Format: date-time */
       created_at: string;
+      /**
+       * Format: uuid
+       * @description Guest of the booking.
+       */
+      guest_id: string;
+      /**
+       * Format: uuid
+       * @description Host of the booking.
+       */
+      host_id: string;
+      /**
+       * Format: uuid
+       * @description Property of the booking.
+       */
+      property_id: string;
     };
     /** @description Payments of guests for bookings, in minor units. The Edge Function payments begins them; the database begins the charge of a further instalment. */
     payments: {
@@ -5822,6 +5852,21 @@ export interface components {
       created_at: string;
       /** Format: date-time */
       updated_at: string;
+      /**
+       * Format: uuid
+       * @description Guest of the booking.
+       */
+      guest_id: string;
+      /**
+       * Format: uuid
+       * @description Host of the booking.
+       */
+      host_id: string;
+      /**
+       * Format: uuid
+       * @description Property of the booking.
+       */
+      property_id: string;
     };
     /** @description Requests of hosts for money of their guests, such as for a late check-out. Guest, host and operators can read them; nothing is charged before the guest accepts. */
     money_requests: {
@@ -5911,7 +5956,7 @@ export interface components {
       description?: string | null;
       /** @description Account of the entry: guest, host_payable, or an account of the platform. */
       account?: string | null;
-      /** @description ISO 4217 code of the amount. This is a Foreign Key to `currencies.code`. */
+      /** @description ISO 4217 code of the amount. */
       currency?: string | null;
       /**
        * Format: int64
@@ -5998,10 +6043,7 @@ export interface components {
     host_statement: {
       /** Format: int64 */
       id?: number | null;
-      /**
-       * Format: uuid
-       * @description This is a Foreign Key to `profiles.id`.
-       */
+      /** Format: uuid */
       host_id?: string | null;
       /**
        * Format: date-time
@@ -6017,7 +6059,7 @@ export interface components {
       kind?: string | null;
       /** @description Description of the movement in words. */
       description?: string | null;
-      /** @description ISO 4217 code of the amounts. This is a Foreign Key to `currencies.code`. */
+      /** @description ISO 4217 code of the amounts. */
       currency?: string | null;
       /**
        * Format: int64
@@ -7803,6 +7845,12 @@ export interface components {
     /** @description The refund of each line of the booking. */
     "rowFilter.cancellations.lines": string;
     "rowFilter.cancellations.created_at": string;
+    /** @description Guest of the booking. */
+    "rowFilter.cancellations.guest_id": string;
+    /** @description Host of the booking. */
+    "rowFilter.cancellations.host_id": string;
+    /** @description Property of the booking. */
+    "rowFilter.cancellations.property_id": string;
     "rowFilter.booking_line_items.booking_id": string;
     "rowFilter.booking_line_items.position": string;
     /** @description What the line charges. */
@@ -7921,6 +7969,12 @@ export interface components {
     /** @description The lines of guest_total, without host amounts. */
     "rowFilter.booking_alterations.lines": string;
     "rowFilter.booking_alterations.created_at": string;
+    /** @description Guest of the booking. */
+    "rowFilter.booking_alterations.guest_id": string;
+    /** @description Host of the booking. */
+    "rowFilter.booking_alterations.host_id": string;
+    /** @description Property of the booking. */
+    "rowFilter.booking_alterations.property_id": string;
     "rowFilter.house_rules.property_id": string;
     "rowFilter.house_rules.version": string;
     /** @description Whether guests may smoke indoors. */
@@ -8152,6 +8206,12 @@ export interface components {
     "rowFilter.refunds.made_by": string;
     "rowFilter.refunds.created_at": string;
     "rowFilter.refunds.updated_at": string;
+    /** @description Guest of the booking. */
+    "rowFilter.refunds.guest_id": string;
+    /** @description Host of the booking. */
+    "rowFilter.refunds.host_id": string;
+    /** @description Property of the booking. */
+    "rowFilter.refunds.property_id": string;
     "rowFilter.reports.id": string;
     /** @description Who reported it; null for cases of the system. */
     "rowFilter.reports.reporter_id": string;
@@ -15383,6 +15443,12 @@ export interface operations {
         /** @description The lines of guest_total, without host amounts. */
         lines?: components["parameters"]["rowFilter.booking_alterations.lines"];
         created_at?: components["parameters"]["rowFilter.booking_alterations.created_at"];
+        /** @description Guest of the booking. */
+        guest_id?: components["parameters"]["rowFilter.booking_alterations.guest_id"];
+        /** @description Host of the booking. */
+        host_id?: components["parameters"]["rowFilter.booking_alterations.host_id"];
+        /** @description Property of the booking. */
+        property_id?: components["parameters"]["rowFilter.booking_alterations.property_id"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
@@ -15930,6 +15996,12 @@ export interface operations {
         /** @description The refund of each line of the booking. */
         lines?: components["parameters"]["rowFilter.cancellations.lines"];
         created_at?: components["parameters"]["rowFilter.cancellations.created_at"];
+        /** @description Guest of the booking. */
+        guest_id?: components["parameters"]["rowFilter.cancellations.guest_id"];
+        /** @description Host of the booking. */
+        host_id?: components["parameters"]["rowFilter.cancellations.host_id"];
+        /** @description Property of the booking. */
+        property_id?: components["parameters"]["rowFilter.cancellations.property_id"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
@@ -16688,6 +16760,12 @@ export interface operations {
         made_by?: components["parameters"]["rowFilter.refunds.made_by"];
         created_at?: components["parameters"]["rowFilter.refunds.created_at"];
         updated_at?: components["parameters"]["rowFilter.refunds.updated_at"];
+        /** @description Guest of the booking. */
+        guest_id?: components["parameters"]["rowFilter.refunds.guest_id"];
+        /** @description Host of the booking. */
+        host_id?: components["parameters"]["rowFilter.refunds.host_id"];
+        /** @description Property of the booking. */
+        property_id?: components["parameters"]["rowFilter.refunds.property_id"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
