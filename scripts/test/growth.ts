@@ -18,6 +18,8 @@ interface Query {
   mayWalk?: boolean;
   /** How many queries it may run at most, those in functions included. */
   most?: number;
+  /** How many rows a step of its plans may return at most; for pages of someone who has many more. */
+  rows?: number;
   /** What a list asks for; counts read the reader's own rows. */
   shape?: "page" | "count";
   /** SQL, where $host, $booking and so on stand for ids of the books. A call is run, and every query in it is checked. */
@@ -150,6 +152,23 @@ const queries: Query[] = [
   },
 ];
 
+/** Pages of 20 in the orders that an index serves, as a host who has 200 of each. */
+const flatPages = [
+  "bookings order by created_at",
+  "bookings order by check_in",
+  "payouts order by created_at",
+  "host_statement order by id",
+  "booking_money order by id",
+].map(
+  (list): Query => ({
+    name: `page of ${list}`,
+    as: "largestHost",
+    shape: "page",
+    rows: 120,
+    sql: `select * from public.${list} desc limit 20`,
+  }),
+);
+
 /** Queries whose work is in proportion to what they do: a digest for each person who wants one, deletions of what is old, a person's own rows. */
 const batches = [
   "task queue_digests",
@@ -191,13 +210,15 @@ export async function findGrowth(config: StackConfig): Promise<string[]> {
         Query[]
       >`select 'task ' || name as name, command as sql from private.periodic_tasks order by name`;
       const lists = (await readLists(tx)).map((list): Query => ({ ...list, as: list.reader }));
-      for (const query of [...queries, ...tasks, ...lists]) {
+      for (const query of [...queries, ...flatPages, ...tasks, ...lists]) {
         plans.length = 0;
         const error = await run(tx, query, values, books);
         if (error !== undefined) faults.push(`${query.name}: ${error}`);
         else if (plans.length === 0) faults.push(`${query.name}: no plan was seen`);
         const found = plans.flatMap((plan) => faultsOf(plan, query));
         if (query.most !== undefined && plans.length > query.most) found.push(`runs ${plans.length} queries`);
+        const rows = Math.max(...plans.map(mostRows));
+        if (query.rows !== undefined && rows > query.rows) found.push(`a step returns ${rows} rows`);
         const [page] = plans.slice(-1);
         if (page !== undefined && query.shape === "page" && page["Total Cost"] > budget)
           found.push(`the page costs ${Math.round(page["Total Cost"])}`);
@@ -216,7 +237,7 @@ export async function findGrowth(config: StackConfig): Promise<string[]> {
 /** Runs a query with auto_explain, which reports every plan, also those inside functions. Returns its error. */
 async function run(
   tx: TransactionSql,
-  { as, sql }: Query,
+  { as, sql, rows }: Query,
   values: Record<string, string>,
   books: Books,
 ): Promise<string | undefined> {
@@ -237,6 +258,7 @@ async function run(
       await point.unsafe(`
         set local auto_explain.log_min_duration = 0; set local auto_explain.log_nested_statements = on;
         set local auto_explain.log_format = json; set local auto_explain.log_verbose = on;
+        set local auto_explain.log_analyze = ${rows === undefined ? "off" : "on"}; set local auto_explain.log_timing = off;
         set local auto_explain.log_level = notice; set local client_min_messages = notice;
         set local role ${role}`);
       await point.unsafe(text);
@@ -385,7 +407,15 @@ interface Plan {
   "Parent Relationship"?: string;
   "Plan Rows": number;
   "Total Cost": number;
+  "Actual Rows"?: number;
+  "Actual Loops"?: number;
   Plans?: Plan[];
+}
+
+/** The most rows that a step of a plan has returned in all; 0 for a plan that was not measured. */
+function mostRows(plan: Plan): number {
+  const rows = (plan["Actual Rows"] ?? 0) * (plan["Actual Loops"] ?? 0);
+  return Math.max(rows, ...(plan.Plans ?? []).map(mostRows));
 }
 
 function faultsOf(plan: Plan, query: Query, isLimited = false, times = 1): string[] {
