@@ -10,6 +10,7 @@ import { withTestStack } from "../test/stack.ts";
 import { day } from "./dates.ts";
 import { backendMemory, memoryOfTree, percentile, planFigures, sizeFigures } from "./facts.ts";
 import type { Figure } from "./figures.ts";
+import { benchHold } from "./hold.ts";
 import { makeMarket } from "./market.ts";
 
 const clients = 8;
@@ -42,11 +43,13 @@ async function measure(config: StackConfig, size: number): Promise<Figure[]> {
     const ids = (await admin<{ id: string }[]>`select id from public.properties order by id`).map(
       ({ id }) => id,
     );
-    const guests = await makeGuests(admin, config);
+    const { people, tokens: guests } = await makeGuests(admin, config);
     const quotes = await benchQuotes(anon, ids);
+    const holds = await benchHold(admin, ids, people);
     const { plainRate, figures } = await benchBookings(admin, config, ids, guests);
     return [
       ...quotes,
+      ...holds,
       ...figures,
       ...(await benchRush(config, ids, guests, plainRate)),
       ...(await planFigures(
@@ -73,13 +76,13 @@ async function measure(config: StackConfig, size: number): Promise<Figure[]> {
   }
 }
 
-/** Creates users and returns their access tokens. */
-async function makeGuests(admin: Sql, config: StackConfig): Promise<string[]> {
+/** Creates users and returns their ids and access tokens. */
+async function makeGuests(admin: Sql, config: StackConfig): Promise<{ people: string[]; tokens: string[] }> {
   const ids = Array.from({ length: guestCount }, () => randomUUID());
   await admin`insert into auth.users (id, aud, role, email, email_confirmed_at)
     select id, 'authenticated', 'authenticated', id || '@example.com', now() from unnest(${ids}::uuid[]) id`;
   const secret = new TextEncoder().encode(config.keys.jwtSecret);
-  return Promise.all(
+  const tokens = await Promise.all(
     ids.map((id) =>
       new SignJWT({ role: "authenticated" })
         .setProtectedHeader({ alg: "HS256" })
@@ -89,6 +92,7 @@ async function makeGuests(admin: Sql, config: StackConfig): Promise<string[]> {
         .sign(secret),
     ),
   );
+  return { people: ids, tokens };
 }
 
 async function benchQuotes(anon: Sql, ids: string[]): Promise<Figure[]> {

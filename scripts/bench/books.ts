@@ -145,9 +145,16 @@ export async function insertBooks(tx: TransactionSql, size: number, above = 0): 
         booking_id, host_id, status, currency, amount, sent_currency, sent_amount, stripe_transfer_id, created_at
       )
       select id, host_id, 'paid', 'EUR', 28000, 'EUR', 28000, 'tr_books_' || n, check_in + 2 from picked where is_paid_out;
-      insert into public.refunds (payment_id, booking_id, reason, status, currency, amount, stripe_refund_id)
-      select p.id, p.booking_id, 'alteration', 'succeeded', 'EUR', 100, 're_books_' || picked.n
-      from public.payments p join picked on picked.id = p.booking_id where picked.n % 50 = 0;
+      insert into public.refunds (
+        payment_id, booking_id, guest_id, host_id, property_id, reason, status, currency, amount, stripe_refund_id, borne_by, created_at
+      )
+      select
+        p.id, p.booking_id, b.guest_id, b.host_id, b.property_id, 'goodwill', 'succeeded', 'EUR', 100, 're_books_' || picked.n, 'host',
+        p.created_at
+      from picked
+      join public.payments p on p.booking_id = picked.id
+      join private.bookings b on b.id = picked.id
+      where picked.n % 50 = 0;
       insert into private.payout_reversals (payout_id, amount, sent_amount, status, stripe_reversal_id)
       select p.id, 100, 100, 'done', 'trr_books_' || picked.n
       from public.payouts p join picked on picked.id = p.booking_id where picked.n % 50 = 1;

@@ -46,6 +46,39 @@ export async function keyRead(sql: Sql): Promise<number> {
   return time;
 }
 
+/**
+ * The median processor time of a call, in reads of a property by its primary key as anon. Both are measured in turn, because caches and
+ * the speed of a shared processor change from one second to the next.
+ *
+ * @param prepare runs before each call and is not measured, such as to become the person who calls; the role is reset after the call
+ */
+export async function costInReads(
+  sql: Sql,
+  prepare: (n: number) => Promise<unknown>,
+  call: (n: number) => Promise<unknown>,
+  { runs = 30, warmUp = 10 } = {},
+): Promise<number> {
+  const rows = await sql<{ id: string }[]>`select id from public.properties order by id limit 400`;
+  const reads: number[] = [];
+  const times: number[] = [];
+  for (let n = 0; n < warmUp + runs; n += 1) {
+    await sql`set role anon`;
+    const read = (turn: number) =>
+      sql`select id, title, base_price from public.properties where id = ${rows[(5 * n + turn) % rows.length]?.id ?? ""}`;
+    reads.push(
+      ...(await cpuTimes(
+        sql,
+        Array.from({ length: 5 }, (_, turn) => () => read(turn)),
+      )),
+    );
+    await sql`reset role`;
+    await prepare(n);
+    times.push(...(await cpuTimes(sql, [() => call(n)])));
+    await sql`reset role`;
+  }
+  return percentile(times.slice(warmUp), 50) / percentile(reads.slice(5 * warmUp), 50);
+}
+
 function processorTime(pid: number): number {
   try {
     return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;

@@ -4,7 +4,7 @@ import type { Sql } from "postgres";
 import { openDatabase } from "../lib/database.ts";
 import { withTestStack } from "../test/stack.ts";
 import { type Books, makeBooks } from "./books.ts";
-import { keyRead, medianCpu } from "./cpu.ts";
+import { costInReads } from "./cpu.ts";
 import type { Figure } from "./figures.ts";
 
 /** People who read lists, by their id. */
@@ -46,6 +46,12 @@ const lists: List[] = [
     readers: ["guest", "host", "large host", "operator"],
   },
   { relation: "refunds", orders: ["created_at"], readers: ["guest", "host", "large host", "operator"] },
+  { relation: "cancellations", orders: ["created_at"], readers: ["guest", "host", "large host", "operator"] },
+  {
+    relation: "booking_alterations",
+    orders: ["created_at"],
+    readers: ["guest", "host", "large host", "co-host", "operator"],
+  },
 ];
 
 /** The budget of a page, and of a count by anyone but an operator. */
@@ -61,6 +67,7 @@ export function benchLists(size = 1_000_000): Promise<Figure[]> {
       const people = await addPeople(sql, await makeBooks(sql, size));
       const figures: Figure[] = [];
       for (const list of lists) figures.push(...(await measureList(sql, people, list)));
+      figures.push(...(await measureUnread(sql, people)));
       return figures;
     } finally {
       await sql.end();
@@ -68,30 +75,52 @@ export function benchLists(size = 1_000_000): Promise<Figure[]> {
   });
 }
 
-async function measureList(sql: Sql, people: People, { relation, orders, readers }: List): Promise<Figure[]> {
+/** What a page of threads costs with unread_count, which must be worked out for the page, however many threads there are. */
+async function measureUnread(sql: Sql, people: People): Promise<Figure[]> {
   const figures: Figure[] = [];
-  const read = await keyRead(sql);
-  for (const reader of readers) {
-    const isOperator = reader === "operator";
-    await actAs(sql, people[reader], isOperator);
-    const measure = async (name: string, query: string, isBounded = true) => {
-      const run = () => sql.unsafe(query, [], { prepare: true });
-      const milliseconds = await medianCpu(sql, run, { runs: 15, warmUp: 8 });
-      figures.push({
-        name: `${relation}, ${reader}, ${name}`,
-        value: milliseconds / read,
-        unit: "reads",
-        ...(isBounded ? { budget } : {}),
-      });
-    };
-    for (const order of orders) {
-      await measure(`order=${order}`, `select * from public.${relation} order by ${order} desc limit 20`);
-    }
-    await measure("no order", `select * from public.${relation} limit 20`, !isOperator);
-    if (!isOperator) await measure("count", `select count(*) from public.${relation}`);
-    await sql`reset role`;
+  for (const reader of ["guest", "large host", "co-host"] as const) {
+    figures.push(
+      await measure(sql, people, reader, {
+        name: `threads, ${reader}, unread_count of 20`,
+        query:
+          "select t.id, public.unread_count(t) from public.threads t order by t.last_message_at desc limit 20",
+      }),
+    );
   }
   return figures;
+}
+
+async function measureList(sql: Sql, people: People, { relation, orders, readers }: List): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const reader of readers) {
+    const isOperator = reader === "operator";
+    const add = async (name: string, query: string, isBounded = true) => {
+      figures.push(
+        await measure(sql, people, reader, { name: `${relation}, ${reader}, ${name}`, query, isBounded }),
+      );
+    };
+    for (const order of orders) {
+      await add(`order=${order}`, `select * from public.${relation} order by ${order} desc limit 20`);
+    }
+    await add("no order", `select * from public.${relation} limit 20`, !isOperator);
+    if (!isOperator) await add("count", `select count(*) from public.${relation}`);
+  }
+  return figures;
+}
+
+async function measure(
+  sql: Sql,
+  people: People,
+  reader: keyof People,
+  { name, query, isBounded = true }: { name: string; query: string; isBounded?: boolean },
+): Promise<Figure> {
+  const value = await costInReads(
+    sql,
+    () => actAs(sql, people[reader], reader === "operator"),
+    () => sql.unsafe(query, [], { prepare: true }),
+    { runs: 15, warmUp: 8 },
+  );
+  return { name, value, unit: "reads", ...(isBounded ? { budget } : {}) };
 }
 
 async function actAs(sql: Sql, person: string, isOperator: boolean): Promise<void> {
@@ -104,7 +133,7 @@ async function actAs(sql: Sql, person: string, isOperator: boolean): Promise<voi
   await sql.unsafe(`set role ${isOperator ? "operator" : "authenticated"}`);
 }
 
-/** Adds what the books do not have: a co-host of the largest host, an operator, threads with messages, notifications, reserved nights. */
+/** Adds what the books do not have: a co-host of the largest host, an operator, threads with messages, notifications, reserved nights, changes. */
 async function addPeople(sql: Sql, books: Books): Promise<People> {
   await sql.begin(async (tx) => {
     await tx`set local session_replication_role = replica`;
@@ -129,13 +158,39 @@ async function addPeople(sql: Sql, books: Books): Promise<People> {
       select p.id, 'booking_confirmed', b.id, b.property_id, p.side || b.id, b.created_at, '{"title": "House"}'
       from private.bookings b cross join lateral (values ('guest', b.guest_id), ('host', b.host_id)) p (side, id)
       where b.host_id = '${books.largestHost}' or left(b.id::text, 1) < '4'
-      on conflict do nothing`);
+      on conflict do nothing;
+      insert into public.cancellations (
+        booking_id, guest_id, host_id, property_id, cancelled_by, cancelled_at, nights_stayed, nights_kept, refund_percent, currency,
+        guest_total, refund_amount, unpaid_amount, host_amount, host_fee, lines, created_at
+      )
+      select
+        b.id, b.guest_id, b.host_id, b.property_id, 'guest', b.created_at, 0, 0, 100, 'EUR', 30000, 30000, 0, 0, 0, '{}',
+        b.created_at + interval '1 day'
+      from private.bookings b
+      where b.status = 'cancelled';
+      insert into public.booking_alterations (
+        booking_id, guest_id, host_id, property_id, proposed_by, expires_at, answer, answered_at, check_in, check_out, adults, children,
+        infants, pets, currency, guest_total, difference, lines, created_at
+      )
+      select
+        b.id, b.guest_id, b.host_id, b.property_id, 'guest', b.created_at + interval '1 day', 'accepted', b.created_at, b.check_in,
+        b.check_out, 2, 0, 0, 0, 'EUR', 30000, 0, '{}', b.created_at
+      from private.bookings b
+      where left(b.id::text, 1) = '0'`);
   });
   await sql`
     insert into public.co_hosts (property_id, profile_id, level)
     select p.id, md5('co-host')::uuid, 'calendar_and_messages' from public.properties p where p.host_id = ${books.largestHost}
     on conflict do nothing`;
-  for (const table of ["threads", "messages", "notifications", "occupancies", "co_hosts"]) {
+  for (const table of [
+    "threads",
+    "messages",
+    "notifications",
+    "occupancies",
+    "co_hosts",
+    "cancellations",
+    "booking_alterations",
+  ]) {
     await sql.unsafe(`vacuum analyze public.${table}`);
   }
   await sql`vacuum analyze private.co_hosted_bookings`;

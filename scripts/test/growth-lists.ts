@@ -16,13 +16,16 @@ export interface List {
 
 /** Columns that an index orders for each reader; other tables are ordered by their primary key. */
 const orders: Record<string, string[]> = {
+  booking_alterations: ["created_at"],
   booking_money: ["id"],
   bookings: ["created_at", "check_in"],
+  cancellations: ["created_at"],
   host_statement: ["id"],
   messages: ["created_at"],
   notifications: ["created_at"],
   payments: ["created_at"],
   payouts: ["created_at"],
+  refunds: ["created_at"],
   threads: ["last_message_at"],
 };
 

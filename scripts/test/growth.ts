@@ -17,6 +17,10 @@ interface Query {
   as?: keyof Books | Reader;
   /** Whether a list may walk an index until its page is full, and whether only whole reads count. */
   mayWalk?: boolean;
+  /** How many queries it may run at most, those in functions included. */
+  most?: number;
+  /** How many rows a step of its plans may return at most; for pages of someone who has many more. */
+  rows?: number;
   /** What a list asks for; counts read the reader's own rows. */
   shape?: "page" | "count";
   /** SQL, where $host, $booking and so on stand for ids of the books. A call is run, and every query in it is checked. */
@@ -163,8 +167,11 @@ const queries: Query[] = [
   { name: "audit trail", as: "operator", sql: "select public.audit_trail($booking)" },
   {
     name: "unread messages of a page",
-    as: "host",
-    sql: "select t.id, public.unread_count(t) from public.threads t where t.guest_id = $guest limit 20",
+    as: "largestHost",
+    shape: "page",
+    // some for each of the 20 threads, and not for each of the host's 200
+    most: 160,
+    sql: "select t.id, public.unread_count(t) from public.threads t order by t.last_message_at desc limit 20",
   },
   {
     name: "figures of a year by month",
@@ -194,6 +201,23 @@ const queries: Query[] = [
     sql: "select public.simulate_policy('firm', '2026-01-01', '2027-01-01')",
   },
 ];
+
+/** Pages of 20 in the orders that an index serves, as a host who has 200 of each. */
+const flatPages = [
+  "bookings order by created_at",
+  "bookings order by check_in",
+  "payouts order by created_at",
+  "host_statement order by id",
+  "booking_money order by id",
+].map(
+  (list): Query => ({
+    name: `page of ${list}`,
+    as: "largestHost",
+    shape: "page",
+    rows: 120,
+    sql: `select * from public.${list} desc limit 20`,
+  }),
+);
 
 /** Queries whose work is in proportion to what they do: a part of the ledger, a digest for each person who wants one, deletions of what is old, a person's own rows. */
 const batches = [
@@ -229,6 +253,7 @@ export async function findGrowth(config: StackConfig): Promise<string[]> {
       const values = await exampleIds(tx, books);
       faults.push(...(await findUnknown(tx)));
       await tx`select private.rebuild_property_search()`;
+      await insertThreads(tx, books);
       await fillEmptyTables(tx);
       await pretendSize(tx);
       const tasks = await tx<
@@ -236,12 +261,15 @@ export async function findGrowth(config: StackConfig): Promise<string[]> {
       >`select 'task ' || name as name, command as sql from private.periodic_tasks order by name`;
       const lists = (await readLists(tx)).map((list): Query => ({ ...list, as: list.reader }));
       const searched = searches.map((search): Query => ({ ...search, as: search.reader }));
-      for (const query of [...queries, ...tasks, ...lists, ...searched]) {
+      for (const query of [...queries, ...flatPages, ...tasks, ...lists, ...searched]) {
         plans.length = 0;
         const error = await run(tx, query, values, books);
         if (error !== undefined) faults.push(`${query.name}: ${error}`);
         else if (plans.length === 0) faults.push(`${query.name}: no plan was seen`);
         const found = plans.flatMap((plan) => faultsOf(plan, query));
+        if (query.most !== undefined && plans.length > query.most) found.push(`runs ${plans.length} queries`);
+        const rows = Math.max(...plans.map(mostRows));
+        if (query.rows !== undefined && rows > query.rows) found.push(`a step returns ${rows} rows`);
         const [page] = plans.slice(-1);
         if (page !== undefined && query.shape === "page" && page["Total Cost"] > budget)
           found.push(`the page costs ${Math.round(page["Total Cost"])}`);
@@ -260,7 +288,7 @@ export async function findGrowth(config: StackConfig): Promise<string[]> {
 /** Runs a query with auto_explain, which reports every plan, also those inside functions. Returns its error. */
 async function run(
   tx: TransactionSql,
-  { as, sql }: Query,
+  { as, sql, rows }: Query,
   values: Record<string, string>,
   books: Books,
 ): Promise<string | undefined> {
@@ -281,6 +309,7 @@ async function run(
       await point.unsafe(`
         set local auto_explain.log_min_duration = 0; set local auto_explain.log_nested_statements = on;
         set local auto_explain.log_format = json; set local auto_explain.log_verbose = on;
+        set local auto_explain.log_analyze = ${rows === undefined ? "off" : "on"}; set local auto_explain.log_timing = off;
         set local auto_explain.log_level = notice; set local client_min_messages = notice;
         set local role ${role}`);
       await point.unsafe(text);
@@ -331,6 +360,15 @@ async function findUnknown(tx: TransactionSql): Promise<string[]> {
       .filter(({ name }) => ![...queries, ...searches].some(({ sql }) => sql.includes(`public.${name}(`)))
       .map(({ name }) => `${name} is in no query of growth.ts`),
   ];
+}
+
+/** Gives the largest host a thread for each booking, so that it shows what is done for each of them and not for a page. */
+async function insertThreads(tx: TransactionSql, books: Books): Promise<void> {
+  await tx`set local session_replication_role = replica`;
+  await tx`
+    insert into public.threads (property_id, host_id, guest_id, booking_id, last_message_at)
+    select property_id, host_id, guest_id, id, created_at from private.bookings where host_id = ${books.largestHost}`;
+  await tx`set local session_replication_role = origin`;
 }
 
 /** Inserts a made-up row into each growing table that is empty, because the planner takes a table without pages for empty. */
@@ -417,7 +455,15 @@ interface Plan {
   "Parent Relationship"?: string;
   "Plan Rows": number;
   "Total Cost": number;
+  "Actual Rows"?: number;
+  "Actual Loops"?: number;
   Plans?: Plan[];
+}
+
+/** The most rows that a step of a plan has returned in all; 0 for a plan that was not measured. */
+function mostRows(plan: Plan): number {
+  const rows = (plan["Actual Rows"] ?? 0) * (plan["Actual Loops"] ?? 0);
+  return Math.max(rows, ...(plan.Plans ?? []).map(mostRows));
 }
 
 function faultsOf(plan: Plan, query: Query, isLimited = false, times = 1): string[] {

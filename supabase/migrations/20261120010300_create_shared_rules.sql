@@ -6,11 +6,13 @@
 insert into private.errors (code, status, message, hint) values
     ('key_is_fixed', 422, '{fields} of a row of {table} cannot change.', 'Delete the row and add another, or send the values that it has.');
 
+-- in PL/pgSQL, which keeps its plan: checks of rows call it
 create function private.is_plain_text(p_text text, p_max integer) returns boolean
-language sql immutable
+language plpgsql immutable
 set search_path = ''
 as $$
-    select
+begin
+    return
         char_length(p_text) <= p_max
         -- control characters except tab and line feed; Unicode's format characters, separators of lines and paragraphs, blank letters
         and p_text !~ ('[\u0001-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u180e'
@@ -18,7 +20,8 @@ as $$
             '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]')
         -- joiners only inside words and emoji that need them
         and p_text !~ '(^|[\u0001-\u02ff\s])[\u200c\u200d]|[\u200c\u200d]([\u0001-\u02ff\s\u200c\u200d]|$)'
-        and p_text !~ '<[a-zA-Z/!]'
+        and p_text !~ '<[a-zA-Z/!]';
+end
 $$;
 grant execute on function private.is_plain_text to authenticated, service_role;
 comment on function private.is_plain_text is

@@ -169,15 +169,18 @@ comment on function private.row_check_steps is
     'The checks of a row of p_table, as expressions over the variables of a trigger. The faults of one step are raised together; a step is checked when the steps before it found no fault.';
 
 create function private.conflict_action() returns text
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    select case
+declare
+    v_prefer constant text := nullif(current_setting('request.headers', true), '')::jsonb ->> 'prefer';
+begin
+    return case
         when current_setting('request.method', true) = 'PUT' then 'update'
-        when q.prefer ~ 'resolution=merge-duplicates' then 'update'
-        when q.prefer ~ 'resolution=ignore-duplicates' then 'nothing'
-    end
-    from (select nullif(current_setting('request.headers', true), '')::jsonb ->> 'prefer' as prefer) q
+        when v_prefer ~ 'resolution=merge-duplicates' then 'update'
+        when v_prefer ~ 'resolution=ignore-duplicates' then 'nothing'
+    end;
+end
 $$;
 grant execute on function private.conflict_action to anon, authenticated, service_role;
 comment on function private.conflict_action is

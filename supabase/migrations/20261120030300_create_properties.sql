@@ -254,32 +254,38 @@ grant select, delete on public.property_amenities to authenticated;
 grant insert (property_id, amenity_id), update (property_id, amenity_id) on public.property_amenities to authenticated, service_role;
 grant select, delete on public.property_amenities to service_role;
 
+-- these three in PL/pgSQL, which keeps their plans: policies call them
 create function private.properties_of(p_person uuid, p_level public.co_host_level) returns setof uuid
-language sql stable security definer rows 10
+language plpgsql stable security definer rows 10
 set search_path = ''
 as $$
-    select p.id from public.properties p where p.host_id = p_person
-    union all
-    select c.property_id from public.co_hosts c where c.profile_id = p_person and c.level >= p_level
+begin
+    return query select p.id from public.properties p where p.host_id = p_person;
+    return query select c.property_id from public.co_hosts c where c.profile_id = p_person and c.level >= p_level;
+end
 $$;
 comment on function private.properties_of is
     'Properties that a person hosts, or co-hosts at level p_level or higher. Definer, because the policies of properties and co_hosts call it.';
 
 create function private.my_properties(p_level public.co_host_level default 'calendar') returns setof uuid
-language sql stable security definer rows 10
+language plpgsql stable security definer rows 10
 set search_path = ''
 as $$
-    select private.properties_of(auth.uid(), p_level)
+begin
+    return query select private.properties_of(auth.uid(), p_level);
+end
 $$;
 grant execute on function private.my_properties to authenticated, service_role;
 comment on function private.my_properties is
     'Properties that the caller hosts, or co-hosts at level p_level or higher; policies call it once a statement, as `property_id in (select private.my_properties(...))`. Definer, because the policies of properties and co_hosts call it.';
 
 create function private.my_own_properties() returns setof uuid
-language sql stable security definer rows 10
+language plpgsql stable security definer rows 10
 set search_path = ''
 as $$
-    select p.id from public.properties p where p.host_id = auth.uid()
+begin
+    return query select p.id from public.properties p where p.host_id = auth.uid();
+end
 $$;
 grant execute on function private.my_own_properties to authenticated, service_role;
 comment on function private.my_own_properties is

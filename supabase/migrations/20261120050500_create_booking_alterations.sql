@@ -26,6 +26,10 @@ create table public.booking_alterations (
     difference bigint not null,
     lines public.quote_line[] not null,
     created_at timestamptz not null default now(),
+    -- copy_booking_parties fills them in
+    guest_id uuid not null,
+    host_id uuid not null,
+    property_id uuid not null,
     constraint booking_alterations_answer_is_whole check ((answer is null) = (answered_at is null))
 );
 comment on table public.booking_alterations is 'Proposals to change dates or guests of a confirmed booking. A proposal is open while answer is null and expires_at is in the future.';
@@ -44,16 +48,26 @@ comment on column public.booking_alterations.guest_total is 'What the guest woul
 comment on column public.booking_alterations.difference is 'How much more the guest would pay than now; negative for less.';
 comment on column public.booking_alterations.lines is 'The lines of guest_total, without host amounts.';
 
+comment on column public.booking_alterations.guest_id is 'Guest of the booking.';
+comment on column public.booking_alterations.host_id is 'Host of the booking.';
+comment on column public.booking_alterations.property_id is 'Property of the booking.';
+
 create unique index booking_alterations_open_idx on public.booking_alterations (booking_id) where answer is null;
 create index booking_alterations_booking_id_idx on public.booking_alterations (booking_id);
 create index booking_alterations_proposed_by_id_idx on public.booking_alterations (proposed_by_id);
 create index booking_alterations_answered_by_id_idx on public.booking_alterations (answered_by_id);
 create index booking_alterations_currency_idx on public.booking_alterations (currency);
+create index booking_alterations_guest_id_idx on public.booking_alterations (guest_id, created_at);
+create index booking_alterations_property_id_idx on public.booking_alterations (property_id, created_at);
+create index booking_alterations_created_at_idx on public.booking_alterations (created_at);
 
 alter table public.booking_alterations enable row level security;
 
 grant select on public.booking_alterations to authenticated, service_role;
 
 create policy "People who can read a booking can read its alterations" on public.booking_alterations for select to authenticated
-    using (booking_id = any (array(select private.my_bookings(true))));
+    using (guest_id = (select auth.uid()) or property_id = any (array(select private.my_properties('calendar'))));
 create policy "Operators can read any" on public.booking_alterations for select to operator using (true);
+
+create trigger _050_copy_booking_parties before insert on public.booking_alterations
+    for each row execute function private.copy_booking_parties();

@@ -1,5 +1,5 @@
 -- Purpose: how many nights a guest may keep from others without paying for them.
--- Touches: the settings of these limits; private.guest_limit, unpaid_extensions, unpaid_room_at, unpaid_pause_until, retry_details, refuse_unpaid_excess,
+-- Touches: the settings of these limits; private.guest_limits, unpaid_stay, unpaid_extensions, unpaid_room_at, retry_details, refuse_unpaid_excess,
 -- refuse_unpaid_booking, lock_guest_of.
 -- Watch: callers hold the lock of the guest's profile, so that two requests of one guest never count at once. One stay alone may be as
 -- long as its property allows: a limit of nights counts only beside another unpaid booking.
@@ -25,23 +25,35 @@ insert into private.settings (name, value, description) values
 create index bookings_guest_id_confirmed_idx on private.bookings (guest_id, check_out_at) where status = 'confirmed';
 create index bookings_guest_id_given_up_idx on private.bookings (guest_id, status_at) where status in ('withdrawn', 'expired');
 
-create function private.guest_limit(p_setting text, p_guest_id uuid, p_now timestamptz) returns integer
-language sql stable
+-- in PL/pgSQL, like the next ones: it keeps their plans, and every booking calls them
+create function private.guest_limits(p_guest_id uuid, p_now timestamptz, variadic p_settings text[]) returns integer[]
+language plpgsql stable
 set search_path = ''
 as $$
-    select ceil(s.value::numeric * case
-        when a.created_at > p_now - private.duration('young_account')
-            then (select y.value::numeric from private.settings y where y.name = 'young_account_share')
+declare
+    v_share constant numeric := case
+        when exists (
+            select from public.accounts a where a.id = p_guest_id and a.created_at > p_now - private.duration('young_account')
+        ) then (select s.value::numeric from private.settings s where s.name = 'young_account_share')
         else 1
-    end)
-    from private.settings s
-    left join public.accounts a on a.id = p_guest_id
-    where s.name = p_setting
+    end;
+begin
+    return array(
+        select ceil(s.value::numeric * v_share)::integer
+        from private.settings s
+        where s.name = any (p_settings)
+        order by array_position(p_settings, s.name)
+    );
+end
 $$;
-comment on function private.guest_limit is 'The value of a limit for a guest: a young account has a share of it.';
+comment on function private.guest_limits is
+    'The values of limits for a guest, in the order in which they are named: a young account has a share of them.';
+
+create type private.unpaid_stay as (property_id uuid, nights integer, ends_at timestamptz);
+comment on type private.unpaid_stay is 'Nights that a guest keeps without having paid for them, and until when.';
 
 create function private.unpaid_extensions(p_guest_id uuid, p_now timestamptz)
-returns table (property_id uuid, nights integer, ends_at timestamptz)
+returns setof private.unpaid_stay
 language plpgsql stable
 set search_path = ''
 as $$
@@ -57,63 +69,27 @@ comment on function private.unpaid_extensions is
     'The confirmed bookings of a guest whose card has not paid what is due, such as for nights that an alteration added, each with the share of its nights that is not paid.';
 
 create function private.unpaid_room_at(
-    p_guest_id uuid, p_property_id uuid, p_bookings integer, p_nights integer, p_most_bookings integer, p_most_nights integer,
-    p_now timestamptz
+    p_unpaid private.unpaid_stay[], p_bookings integer, p_nights integer, p_most_bookings integer, p_most_nights integer, p_now timestamptz
 )
 returns timestamptz
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    with held as (
-        select b.expires_at, b.nights
-        from private.bookings b
-        where b.guest_id = p_guest_id and b.expires_at > p_now and (p_property_id is null or b.property_id = p_property_id)
-        union all
-        select e.ends_at, e.nights
-        from private.unpaid_extensions(p_guest_id, p_now) e
-        where p_property_id is null or e.property_id = p_property_id
-    ),
-    moments as (
-        select p_now as at
-        union all
-        select h.expires_at from held h
-    )
-    select min(m.at)
-    from moments m
-    cross join lateral (
-        select count(*) as bookings, coalesce(sum(h.nights), 0) as nights from held h where h.expires_at > m.at
-    ) as left_then
-    where
-        left_then.bookings + p_bookings <= p_most_bookings
-        and (left_then.bookings = 0 or left_then.nights + p_nights <= p_most_nights)
+begin
+    return (
+        select min(m.at)
+        from (select p_now as at union all select u.ends_at from unnest(p_unpaid) u) m
+        cross join lateral (
+            select count(*) as bookings, coalesce(sum(u.nights), 0) as nights from unnest(p_unpaid) u where u.ends_at > m.at
+        ) as left_then
+        where
+            left_then.bookings + p_bookings <= p_most_bookings
+            and (left_then.bookings = 0 or left_then.nights + p_nights <= p_most_nights)
+    );
+end
 $$;
 comment on function private.unpaid_room_at is
-    'When the unpaid bookings and extensions of a guest leave room for p_bookings more with p_nights nights: p_now, or the end of one of them. Without a property, those of all properties count.';
-
-create function private.unpaid_pause_until(p_guest_id uuid, p_property_id uuid, p_most integer, p_now timestamptz) returns timestamptz
-language sql stable
-set search_path = ''
-as $$
-    select e.at + private.duration('unpaid_pause')
-    from (
-        select b.property_id, b.status_at as at
-        from private.bookings b
-        where
-            b.guest_id = p_guest_id and b.status in ('withdrawn', 'expired')
-            and b.status_at > p_now - private.duration('unpaid_pause')
-        union all
-        -- expired, but not recorded yet
-        select b.property_id, b.expires_at
-        from private.bookings b
-        where b.guest_id = p_guest_id and b.expires_at between p_now - private.duration('unpaid_pause') and p_now
-    ) e
-    where p_property_id is null or e.property_id = p_property_id
-    order by e.at desc
-    offset p_most - 1
-    limit 1
-$$;
-comment on function private.unpaid_pause_until is
-    'Until when a guest has to wait who gave up p_most bookings lately, or let them expire; null when there were fewer. Without a property, those of all properties count.';
+    'When unpaid bookings and extensions leave room for p_bookings more with p_nights nights: p_now, or the end of one of them.';
 
 create function private.retry_details(p_at timestamptz, p_now timestamptz) returns jsonb
 language sql immutable
@@ -131,18 +107,23 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-    v_at timestamptz;
-begin
-    v_at := private.unpaid_room_at(
-        p_guest_id, null, p_bookings, p_nights, private.guest_limit('unpaid_bookings', p_guest_id, p_now),
-        private.guest_limit('unpaid_nights', p_guest_id, p_now), p_now
+    v_limits constant integer[] := private.guest_limits(
+        p_guest_id, p_now, 'unpaid_bookings', 'unpaid_nights', 'unpaid_bookings_at_property', 'unpaid_nights_at_property'
     );
+    v_unpaid constant private.unpaid_stay[] := array(
+        select (b.property_id, b.nights, b.expires_at)::private.unpaid_stay
+        from private.bookings b
+        where b.guest_id = p_guest_id and b.expires_at > p_now
+        union all
+        select e from private.unpaid_extensions(p_guest_id, p_now) e
+    );
+    v_at timestamptz := private.unpaid_room_at(v_unpaid, p_bookings, p_nights, v_limits[1], v_limits[2], p_now);
+begin
     if v_at is distinct from p_now then
         perform private.raise_error('too_many_unpaid_bookings', private.retry_details(v_at, p_now));
     end if;
     v_at := private.unpaid_room_at(
-        p_guest_id, p_property_id, p_bookings, p_nights, private.guest_limit('unpaid_bookings_at_property', p_guest_id, p_now),
-        private.guest_limit('unpaid_nights_at_property', p_guest_id, p_now), p_now
+        array(select u from unnest(v_unpaid) u where u.property_id = p_property_id), p_bookings, p_nights, v_limits[3], v_limits[4], p_now
     );
     if v_at is distinct from p_now then
         perform private.raise_error(
@@ -159,19 +140,34 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
+    v_limits constant integer[] := private.guest_limits(p_guest_id, p_now, 'given_up', 'given_up_at_property');
+    v_pause constant interval := private.duration('unpaid_pause');
+    -- when the guest gave up, the latest first: at any property, and at this one
+    v_all timestamptz[];
+    v_here timestamptz[];
     v_until timestamptz;
 begin
     if not exists (select from auth.users u where u.id = p_guest_id and u.email_confirmed_at is not null) then
         perform private.raise_error('email_not_confirmed');
     end if;
     perform private.refuse_unpaid_excess(p_guest_id, p_property_id, 1, p_nights, p_now);
-    v_until := private.unpaid_pause_until(p_guest_id, null, private.guest_limit('given_up', p_guest_id, p_now), p_now);
+    select array_agg(e.at order by e.at desc), array_agg(e.at order by e.at desc) filter (where e.property_id = p_property_id)
+    into v_all, v_here
+    from (
+        select b.property_id, b.status_at as at
+        from private.bookings b
+        where b.guest_id = p_guest_id and b.status in ('withdrawn', 'expired') and b.status_at > p_now - v_pause
+        union all
+        -- expired, but not recorded yet
+        select b.property_id, b.expires_at
+        from private.bookings b
+        where b.guest_id = p_guest_id and b.expires_at between p_now - v_pause and p_now
+    ) e;
+    v_until := v_all[v_limits[1]] + v_pause;
     if v_until > p_now then
         perform private.raise_error('too_many_given_up', private.retry_details(v_until, p_now));
     end if;
-    v_until := private.unpaid_pause_until(
-        p_guest_id, p_property_id, private.guest_limit('given_up_at_property', p_guest_id, p_now), p_now
-    );
+    v_until := v_here[v_limits[2]] + v_pause;
     if v_until > p_now then
         perform private.raise_error(
             'too_many_given_up_at_property', private.retry_details(v_until, p_now) || jsonb_build_object('property_id', p_property_id)

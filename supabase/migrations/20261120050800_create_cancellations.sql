@@ -46,7 +46,11 @@ create table public.cancellations (
     host_amount bigint not null constraint cancellations_host_amount_is_not_negative check (host_amount >= 0),
     host_fee bigint not null constraint cancellations_host_fee_is_not_negative check (host_fee >= 0),
     lines public.refund_line[] not null,
-    created_at timestamptz not null default now()
+    created_at timestamptz not null default now(),
+    -- copy_booking_parties fills them in
+    guest_id uuid not null,
+    host_id uuid not null,
+    property_id uuid not null
 );
 comment on table public.cancellations is
     'Cancellations and no-shows, with refunds; preview_cancellation returns one that has not happened. Amounts in minor units; guest, host and operators can read them.';
@@ -67,16 +71,25 @@ comment on column public.cancellations.host_amount is 'What the host keeps of th
 comment on column public.cancellations.host_fee is 'What the host pays for cancelling.';
 comment on column public.cancellations.lines is 'The refund of each line of the booking.';
 
+comment on column public.cancellations.guest_id is 'Guest of the booking.';
+comment on column public.cancellations.host_id is 'Host of the booking.';
+comment on column public.cancellations.property_id is 'Property of the booking.';
+
 create index cancellations_currency_idx on public.cancellations (currency);
+create index cancellations_guest_id_idx on public.cancellations (guest_id, created_at);
+create index cancellations_host_id_idx on public.cancellations (host_id, created_at);
+create index cancellations_created_at_idx on public.cancellations (created_at);
 
 alter table public.cancellations enable row level security;
 
 grant select on public.cancellations to authenticated, service_role;
 
 create policy "Guests and hosts can read cancellations" on public.cancellations for select to authenticated
-    using (booking_id = any (array(select private.my_bookings())));
+    using (guest_id = (select auth.uid()) or host_id = (select auth.uid()));
 create policy "Operators can read any" on public.cancellations for select to operator using (true);
 
+create trigger _050_copy_booking_parties before insert on public.cancellations
+    for each row execute function private.copy_booking_parties();
 create trigger refuse_change before update or delete on public.cancellations
     for each row execute function private.refuse_change();
 create trigger refuse_truncate before truncate on public.cancellations
@@ -136,6 +149,9 @@ declare
     v_step_amount constant bigint := private.step_of(p_booking.currency);
 begin
     v.booking_id := p_booking.id;
+    v.guest_id := p_booking.guest_id;
+    v.host_id := p_booking.host_id;
+    v.property_id := p_booking.property_id;
     v.cancelled_by := p_by;
     v.is_no_show := p_is_no_show;
     v.cancelled_at := p_now;

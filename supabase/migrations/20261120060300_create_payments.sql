@@ -94,6 +94,10 @@ create table public.refunds (
     made_by uuid constraint refunds_made_by_fkey references public.profiles (id) on delete restrict,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
+    -- copy_booking_parties fills them in
+    guest_id uuid not null,
+    host_id uuid not null,
+    property_id uuid not null,
     constraint refunds_only_goodwill_is_borne check (reason = 'goodwill' or (borne_by is null and note is null and made_by is null))
 );
 comment on table public.refunds is
@@ -108,9 +112,16 @@ comment on column public.refunds.borne_by is
 comment on column public.refunds.note is 'Why goodwill was given, in words for the guest.';
 comment on column public.refunds.made_by is 'The host or operator who gave goodwill; null when it was made at Stripe or by the service role.';
 
+comment on column public.refunds.guest_id is 'Guest of the booking.';
+comment on column public.refunds.host_id is 'Host of the booking.';
+comment on column public.refunds.property_id is 'Property of the booking.';
+
 create index refunds_payment_id_idx on public.refunds (payment_id);
 create index refunds_booking_id_idx on public.refunds (booking_id);
 create index refunds_currency_idx on public.refunds (currency);
+create index refunds_guest_id_idx on public.refunds (guest_id, created_at);
+create index refunds_host_id_idx on public.refunds (host_id, created_at) where borne_by = 'host';
+create index refunds_created_at_idx on public.refunds (created_at);
 create index refunds_made_by_idx on public.refunds (made_by, created_at);
 
 create table private.stripe_customers (
@@ -154,13 +165,12 @@ create policy "Guests can read their payments" on public.payments for select to 
     using (guest_id = (select auth.uid()));
 create policy "Operators can read any" on public.payments for select to operator using (true);
 create policy "Guests can read their refunds, hosts those they bear" on public.refunds for select to authenticated
-    using (
-        booking_id = any (array(select private.my_bookings()))
-        and (borne_by = 'host' or exists (select from public.payments p where p.id = payment_id))
-    );
+    using (guest_id = (select auth.uid()) or host_id = (select auth.uid()) and borne_by = 'host');
 create policy "Operators can read any" on public.refunds for select to operator using (true);
 
 create trigger _800_set_updated_at before update on public.payments for each row execute function private.set_updated_at();
+create trigger _050_copy_booking_parties before insert on public.refunds
+    for each row execute function private.copy_booking_parties();
 create trigger _800_set_updated_at before update on public.refunds for each row execute function private.set_updated_at();
 
 insert into private.settings (name, value, description) values

@@ -3,15 +3,12 @@
 -- Watch: amounts are from the party's side: above zero is what the party gets. Both views answer with CSV to `Accept: text/csv`.
 -- A page costs the same however long the statement is: order by id, and continue with id=lt.<the last id>.
 
-grant select (id, purpose, party_id, currency) on private.ledger_accounts to authenticated, service_role;
 grant select (id, kind, description, occurred_at, posted_at) on private.ledger_transactions to authenticated, service_role;
 grant select (id, transaction_id, account_id, booking_id, amount, purpose, party_id, currency, balance_after)
     on private.ledger_entries to authenticated, service_role;
 
 -- With `or`, unlike elsewhere: the views below already look a reader's entries up by index, and the planner would take a second
 -- condition on party_id for a filter that removes nearly all of them.
-create policy "People can read their ledger accounts, operators any" on private.ledger_accounts for select to authenticated
-    using (party_id = (select auth.uid()) or (select private.is_operator()));
 create policy "Parties can read their ledger entries, operators any" on private.ledger_entries for select to authenticated
     using (party_id = (select auth.uid()) or (select private.is_operator()));
 create policy "Readers of an entry can read its transaction" on private.ledger_transactions for select to authenticated
@@ -35,11 +32,10 @@ grant select on private.readable_entries to authenticated, service_role;
 -- of the branch, so that a page that continues begins there
 create view public.host_statement with (security_invoker = on) as
 select
-    r.id, a.party_id as host_id, t.occurred_at, e.booking_id, t.kind, t.description, a.currency, -e.amount as amount,
+    r.id, e.party_id as host_id, t.occurred_at, e.booking_id, t.kind, t.description, e.currency, -e.amount as amount,
     -e.balance_after as balance
 from private.readable_entries r
 left join private.ledger_entries e on e.id = r.id
-left join private.ledger_accounts a on a.id = e.account_id
 left join private.ledger_transactions t on t.id = e.transaction_id
 where r.reader = (select private.reader()) and r.is_whole = (select private.reads_everything()) and r.is_of_host;
 comment on view public.host_statement is
@@ -54,10 +50,9 @@ grant select on public.host_statement to authenticated, service_role;
 
 create view public.booking_money with (security_invoker = on) as
 select
-    r.id, e.booking_id, t.occurred_at, t.kind, t.description, a.purpose::text as account, a.currency, -e.amount as amount
+    r.id, e.booking_id, t.occurred_at, t.kind, t.description, e.purpose::text as account, e.currency, -e.amount as amount
 from private.readable_entries r
 left join private.ledger_entries e on e.id = r.id
-left join private.ledger_accounts a on a.id = e.account_id
 left join private.ledger_transactions t on t.id = e.transaction_id
 where r.reader = (select private.reader()) and r.is_whole = (select private.reads_everything()) and r.is_of_booking;
 comment on view public.booking_money is

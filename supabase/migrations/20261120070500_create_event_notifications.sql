@@ -5,12 +5,15 @@
 -- notify in their own migrations.
 
 create function private.host_side(p_property_id uuid, p_host_id uuid) returns setof uuid
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    select p_host_id
-    union
-    select c.profile_id from public.co_hosts c where c.property_id = p_property_id and c.level >= 'calendar_and_messages'
+begin
+    return query
+        select p_host_id
+        union
+        select c.profile_id from public.co_hosts c where c.property_id = p_property_id and c.level >= 'calendar_and_messages';
+end
 $$;
 comment on function private.host_side is 'The host of a property and the co-hosts who may write to guests.';
 

@@ -365,6 +365,12 @@ declare
     v_recipient uuid;
     v_data jsonb;
 begin
+    if new.sender_id is null then
+        -- add_booking_event_to_thread has set the time of a new thread
+        update public.threads t set last_message_at = new.created_at
+        where t.id = new.thread_id and t.last_message_at is distinct from new.created_at;
+        return null;
+    end if;
     update public.threads t
     set
         last_message_at = new.created_at,
@@ -375,9 +381,6 @@ begin
         end
     where t.id = new.thread_id
     returning t.* into v_thread;
-    if new.sender_id is null then
-        return null;
-    end if;
     insert into public.thread_reads as r (thread_id, profile_id, read_at) values (new.thread_id, new.sender_id, new.created_at)
     on conflict on constraint thread_reads_pkey do update set read_at = greatest(r.read_at, excluded.read_at);
     v_data := jsonb_build_object(
@@ -433,28 +436,32 @@ declare
     v_booking private.bookings;
     v_thread uuid;
     v_event text;
+    v_at constant timestamptz := clock_timestamp();
+    v_asked_at constant timestamptz := case when p_event.to_status = 'requested' then p_event.at end;
 begin
     select b.* into v_booking from private.bookings b where b.id = p_event.booking_id;
     if p_event.event = 'created' then
-        update public.threads t set booking_id = p_event.booking_id
-        where t.property_id = v_booking.property_id and t.guest_id = v_booking.guest_id and t.booking_id is null;
-        if not found then
-            insert into public.threads (property_id, host_id, guest_id, booking_id)
-            values (v_booking.property_id, v_booking.host_id, v_booking.guest_id, p_event.booking_id);
+        update public.threads t
+        set booking_id = p_event.booking_id, last_message_at = v_at, asked_at = coalesce(t.asked_at, v_asked_at)
+        where t.property_id = v_booking.property_id and t.guest_id = v_booking.guest_id and t.booking_id is null
+        returning t.id into v_thread;
+        if v_thread is null then
+            insert into public.threads (property_id, host_id, guest_id, booking_id, last_message_at, asked_at)
+            values (v_booking.property_id, v_booking.host_id, v_booking.guest_id, p_event.booking_id, v_at, v_asked_at)
+            returning id into v_thread;
+        end if;
+    else
+        select t.id into v_thread from public.threads t where t.booking_id = p_event.booking_id;
+        if v_thread is null then
+            return;
+        end if;
+        if p_event.from_status = 'requested' and p_event.actor in ('host', 'co_host') then
+            update public.threads t set answered_at = coalesce(t.answered_at, p_event.at) where t.id = v_thread;
         end if;
     end if;
-    select t.id into v_thread from public.threads t where t.booking_id = p_event.booking_id;
-    if v_thread is null then
-        return;
-    end if;
-    if p_event.to_status = 'requested' then
-        update public.threads t set asked_at = coalesce(t.asked_at, p_event.at) where t.id = v_thread;
-    elsif p_event.from_status = 'requested' and p_event.actor in ('host', 'co_host') then
-        update public.threads t set answered_at = coalesce(t.answered_at, p_event.at) where t.id = v_thread;
-    end if;
     v_event := case when p_event.event = 'altered' then 'booking_altered' else 'booking_' || p_event.to_status end;
-    insert into public.messages (thread_id, sender_id, event, body)
-    values (v_thread, null, v_event, format(
+    insert into public.messages (thread_id, sender_id, event, created_at, body)
+    values (v_thread, null, v_event, v_at, format(
         '%s: %s to %s.',
         case v_event
             when 'booking_awaiting_payment' then 'Waiting for payment' when 'booking_no_show' then 'No-show'

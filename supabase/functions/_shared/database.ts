@@ -105,11 +105,14 @@ export type Database = {
           currency: string;
           difference: number;
           expires_at: string;
+          guest_id: string;
           guest_total: number;
+          host_id: string;
           id: string;
           infants: number;
           lines: Database["public"]["CompositeTypes"]["quote_line"][];
           pets: number;
+          property_id: string;
           proposed_by: Database["public"]["Enums"]["booking_actor"];
           proposed_by_id: string | null;
         };
@@ -202,13 +205,16 @@ export type Database = {
           cancelled_by: Database["public"]["Enums"]["booking_actor"];
           created_at: string;
           currency: string;
+          guest_id: string;
           guest_total: number;
           host_amount: number;
           host_fee: number;
+          host_id: string;
           is_no_show: boolean;
           lines: Database["public"]["CompositeTypes"]["refund_line"][];
           nights_kept: number;
           nights_stayed: number;
+          property_id: string;
           reason: string | null;
           refund_amount: number;
           refund_percent: number;
@@ -1597,11 +1603,14 @@ export type Database = {
           borne_by: Database["public"]["Enums"]["refund_bearer"] | null;
           created_at: string;
           currency: string;
+          guest_id: string;
+          host_id: string;
           id: string;
           last_error: string | null;
           made_by: string | null;
           note: string | null;
           payment_id: string;
+          property_id: string;
           reason: Database["public"]["Enums"]["refund_reason"];
           status: Database["public"]["Enums"]["refund_status"];
           stripe_refund_id: string | null;
@@ -2056,13 +2065,6 @@ export type Database = {
         ComputedFields: never;
         Relationships: [
           {
-            foreignKeyName: "ledger_accounts_currency_fkey";
-            columns: ["currency"];
-            isOneToOne: false;
-            referencedRelation: "currencies";
-            referencedColumns: ["code"];
-          },
-          {
             foreignKeyName: "ledger_entries_booking_fkey";
             columns: ["booking_id"];
             isOneToOne: false;
@@ -2197,20 +2199,6 @@ export type Database = {
         };
         ComputedFields: never;
         Relationships: [
-          {
-            foreignKeyName: "ledger_accounts_currency_fkey";
-            columns: ["currency"];
-            isOneToOne: false;
-            referencedRelation: "currencies";
-            referencedColumns: ["code"];
-          },
-          {
-            foreignKeyName: "ledger_accounts_party_fkey";
-            columns: ["host_id"];
-            isOneToOne: false;
-            referencedRelation: "profiles";
-            referencedColumns: ["id"];
-          },
           {
             foreignKeyName: "ledger_entries_booking_fkey";
             columns: ["booking_id"];
@@ -2445,11 +2433,14 @@ export type Database = {
           borne_by: Database["public"]["Enums"]["refund_bearer"] | null;
           created_at: string;
           currency: string;
+          guest_id: string;
+          host_id: string;
           id: string;
           last_error: string | null;
           made_by: string | null;
           note: string | null;
           payment_id: string;
+          property_id: string;
           reason: Database["public"]["Enums"]["refund_reason"];
           status: Database["public"]["Enums"]["refund_status"];
           stripe_refund_id: string | null;
@@ -2535,13 +2526,16 @@ export type Database = {
           cancelled_by: Database["public"]["Enums"]["booking_actor"];
           created_at: string;
           currency: string;
+          guest_id: string;
           guest_total: number;
           host_amount: number;
           host_fee: number;
+          host_id: string;
           is_no_show: boolean;
           lines: Database["public"]["CompositeTypes"]["refund_line"][];
           nights_kept: number;
           nights_stayed: number;
+          property_id: string;
           reason: string | null;
           refund_amount: number;
           refund_percent: number;
@@ -3052,13 +3046,16 @@ export type Database = {
           cancelled_by: Database["public"]["Enums"]["booking_actor"];
           created_at: string;
           currency: string;
+          guest_id: string;
           guest_total: number;
           host_amount: number;
           host_fee: number;
+          host_id: string;
           is_no_show: boolean;
           lines: Database["public"]["CompositeTypes"]["refund_line"][];
           nights_kept: number;
           nights_stayed: number;
+          property_id: string;
           reason: string | null;
           refund_amount: number;
           refund_percent: number;
@@ -3231,11 +3228,14 @@ export type Database = {
           borne_by: Database["public"]["Enums"]["refund_bearer"] | null;
           created_at: string;
           currency: string;
+          guest_id: string;
+          host_id: string;
           id: string;
           last_error: string | null;
           made_by: string | null;
           note: string | null;
           payment_id: string;
+          property_id: string;
           reason: Database["public"]["Enums"]["refund_reason"];
           status: Database["public"]["Enums"]["refund_status"];
           stripe_refund_id: string | null;
@@ -3365,13 +3365,16 @@ export type Database = {
           cancelled_by: Database["public"]["Enums"]["booking_actor"];
           created_at: string;
           currency: string;
+          guest_id: string;
           guest_total: number;
           host_amount: number;
           host_fee: number;
+          host_id: string;
           is_no_show: boolean;
           lines: Database["public"]["CompositeTypes"]["refund_line"][];
           nights_kept: number;
           nights_stayed: number;
+          property_id: string;
           reason: string | null;
           refund_amount: number;
           refund_percent: number;

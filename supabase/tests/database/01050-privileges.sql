@@ -579,7 +579,6 @@ select bag_eq(
         ('private.bookings r authenticated: Guests, hosts and co-hosts can read their bookings'),
         ('private.bookings r operator: Operators can read any'),
         ('private.co_hosted_bookings r authenticated: Co-hosts can read theirs'),
-        ('private.ledger_accounts r authenticated: People can read their ledger accounts, operators any'),
         ('private.ledger_entries r authenticated: Parties can read their ledger entries, operators any'),
         ('private.ledger_transactions r authenticated: Readers of an entry can read its transaction'),
         ('private.reconciliation_differences r operator: Operators can read any'),

@@ -1,7 +1,7 @@
 -- Cancelling: every policy at its deadlines, to the second, also when the clocks change; long stays; fees of hosts; no-shows.
 -- Literal instants are in the past: the functions under test take the time as an argument.
 begin;
-select plan(92);
+select plan(93);
 
 -- these stays are confirmed without a payment
 update private.settings set value = '1000' where name like 'unpaid\_%' and value ~ '^\d+$';
@@ -204,6 +204,11 @@ select tests.act_as('authenticated', ana) from world;
 select is((select c.cancelled_by || ' ' || c.refund_amount || ' ' || c.host_fee from live, public.cancel_booking(other, 'Water damage') c), 'host 40000 5000', 'CN85 a host who cancels pays the fee');
 select tests.act_as('postgres');
 select throws_ok('update public.cancellations set refund_amount = 0', 'PT409', null, 'CN86 a cancellation cannot be changed');
+select is_empty(
+    'select from public.cancellations c join private.bookings b on b.id = c.booking_id
+    where (c.guest_id, c.host_id, c.property_id) is distinct from (b.guest_id, b.host_id, b.property_id)',
+    'CN87 cancellations have the parties of their booking'
+);
 
 select * from finish();
 rollback;

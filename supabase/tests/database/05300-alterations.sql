@@ -1,6 +1,6 @@
 -- Alterations: who can propose and answer, what is checked again, and that price and nights change together.
 begin;
-select plan(52);
+select plan(55);
 
 -- these stays are confirmed without a payment
 update private.settings set value = '1000' where name like 'unpaid\_%' and value ~ '^\d+$';
@@ -192,6 +192,23 @@ select throws_ok(
 );
 select is((select count(*)::integer from world, lateral public.cancel_booking(stay)), 1, 'AL51 a suspended guest can cancel');
 select is((select b.open_alteration_id from public.bookings b, world where b.id = stay), null, 'AL52 the cancellation ends the proposal');
+
+-- a proposal belongs to the parties of its booking, whoever writes it
+select tests.act_as('postgres');
+insert into public.booking_alterations (
+    booking_id, guest_id, host_id, property_id, proposed_by, expires_at, answer, answered_at, check_in, check_out, adults, children, infants,
+    pets, currency, guest_total, difference, lines
+)
+select stay, eva, eva, gen_random_uuid(), 'guest', now(), 'withdrawn', now(), current_date, current_date + 1, 1, 0, 0, 0, 'EUR', 1, 0, '{}' from world;
+select is_empty(
+    'select from public.booking_alterations a join private.bookings b on b.id = a.booking_id
+    where (a.guest_id, a.host_id, a.property_id) is distinct from (b.guest_id, b.host_id, b.property_id)',
+    'AL53 proposals have the parties of their booking'
+);
+select tests.act_as('authenticated', eva) from world;
+select is_empty('select from public.booking_alterations a, world where a.booking_id = stay', 'AL54 a stranger named as the guest cannot read a proposal');
+select tests.act_as('authenticated', cal) from world;
+select isnt_empty('select from public.booking_alterations a, world where a.booking_id = stay', 'AL55 a co-host can read proposals');
 
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 -- Money that is given back: refunds at Stripe, by host and operator, by the bank; and money that a host asks for. Who bears what, and that
 -- nothing is charged because of it.
 begin;
-select plan(138);
+select plan(139);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Eva') as eva,
@@ -145,6 +145,12 @@ select is((select string_agg(amount::text, ' ') from public.refunds), '2000', 'G
 select is((select string_agg(kind || ' ' || amount, ', ' order by id) from public.host_statement), 'agreement 16900, goodwill -2000', 'GB19 the statement says so');
 select tests.act_as('authenticated', eva) from world;
 select is_empty('select from public.refunds', 'GB20 a stranger sees no refund');
+select tests.act_as('postgres');
+select is_empty(
+    'select from public.refunds r join private.bookings b on b.id = r.booking_id
+    where (r.guest_id, r.host_id, r.property_id) is distinct from (b.guest_id, b.host_id, b.property_id)',
+    'GB139 refunds have the parties of their booking'
+);
 select tests.act_as('authenticated', olga) from world;
 select public.assign_goodwill(id, 'platform') from public.refunds where stripe_refund_id = 're_part';
 select tests.act_as('postgres');
