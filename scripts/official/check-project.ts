@@ -2,6 +2,8 @@
 // what differs. docs/stacks.md describes them.
 
 import { readFileSync } from "node:fs";
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { join } from "node:path";
 import type { Toml } from "../lib/config.ts";
 
@@ -53,13 +55,20 @@ export function projectChecks(project: Project, root: string, toml: Toml): Recor
       }
       return missing.length === 0 ? undefined : `missing: ${missing.join(", ")}. Run: npx supabase db push`;
     },
+    // a function, because policies alone refuse the estimates of tables
     "requests are checked before they run": async () => {
-      const { body } = await send("GET", "/rest/v1/properties?limit=0", {
+      const { body } = await send("GET", "/rest/v1/rpc/search_properties?p_area=-&limit=0", {
         headers: { prefer: "count=planned" },
       });
-      return JSON.stringify(body).includes("estimate_not_allowed")
+      return refusesEstimate(body)
         ? undefined
         : "private.check_request does not run: set pgrst.db_pre_request of the role authenticator, as migration 0106 does.";
+    },
+    "tables are never counted by estimate": async () => {
+      const body = await sendTwoPreferences(project, "/rest/v1/properties?limit=0", ["count=planned", "tx=commit"]);
+      return refusesEstimate(body)
+        ? undefined
+        : "a policy with private.refuse_estimate is missing: run the last migration again.";
     },
     "the API has no other schema": async () => {
       const open: string[] = [];
@@ -108,6 +117,23 @@ export function projectChecks(project: Project, root: string, toml: Toml): Recor
       return differing.length === 0 ? undefined : `differs: ${differing.join(", ")} of [auth].`;
     },
   };
+}
+
+const refusesEstimate = (body: unknown): boolean => JSON.stringify(body).includes("estimate_not_allowed");
+
+/** Reads with two headers `Prefer`, which fetch would join. PostgREST obeys the first and shows the database the last. */
+function sendTwoPreferences({ url, key }: Project, path: string, prefer: string[]): Promise<unknown> {
+  const target = new URL(path, url);
+  const request = target.protocol === "https:" ? httpsRequest : httpRequest;
+  return new Promise((resolve, reject) => {
+    const sent = request(target, { headers: { apikey: key, prefer }, timeout: 20_000 }, async (response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(chunk as Buffer);
+      resolve(parsed(Buffer.concat(chunks).toString()));
+    });
+    sent.on("timeout", () => sent.destroy(new Error("no answer")));
+    sent.on("error", reject).end();
+  });
 }
 
 /** The tables and views of the API, with their columns. */

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, expect, it } from "vitest";
 import { loadConfig, projectRoot } from "../../../scripts/lib/config.ts";
 import { checkProject } from "../../../scripts/official/check-project.ts";
+import { database } from "../support/database.ts";
 import { stack } from "../support/stack.ts";
 
 const { toml } = loadConfig();
@@ -98,12 +99,31 @@ it.each<[string, Record<string, [number, unknown]>, string[]]>([
   expect(await check(url)).toEqual(expected);
 });
 
-it("finds an exposed schema, a check that does not run, and a project that does not answer", async () => {
-  const { url } = await projectWithout({ "/rest/v1/x": [200, []], "/rest/v1/properties?limit=0": [200, []] });
+it("finds an exposed schema, checks that do not run, and a project that does not answer", async () => {
+  const { url } = await projectWithout({
+    "/rest/v1/x": [200, []],
+    "/rest/v1/properties?limit=0": [200, []],
+    "/rest/v1/rpc/search_properties?p_area=-": [200, []],
+  });
   expect((await check(url)).map((line) => line.split(":")[0])).toEqual([
     "requests are checked before they run",
+    "tables are never counted by estimate",
     "the API has no other schema",
   ]);
   server?.close();
-  expect((await check("http://127.0.0.1:9")).length).toBe(8);
+  expect((await check("http://127.0.0.1:9")).length).toBe(9);
+});
+
+it("finds that PostgREST runs no check, though policies still refuse estimates", async () => {
+  const sql = database();
+  const setting = (value: string) => sql.unsafe(`alter role authenticator ${value}; notify pgrst, 'reload config'`);
+  const found = () => check(stack.apiUrl).then((lines) => lines.map((line) => line.split(":")[0]));
+  try {
+    await setting("reset pgrst.db_pre_request");
+    await expect.poll(found, { timeout: 20_000 }).toEqual(["requests are checked before they run"]);
+  } finally {
+    await setting("set pgrst.db_pre_request = 'private.check_request'");
+    await expect.poll(found, { timeout: 20_000 }).toEqual([]);
+    await sql.end();
+  }
 });
