@@ -1,5 +1,5 @@
 // /health: whether the stack works. /health/live says that the gateway answers, /health/ready and /health which parts do. No token is
-// needed, so nothing else is told, and all callers share one look at the parts.
+// needed, so the answer has nothing else, and all callers share one look at the parts.
 
 import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";

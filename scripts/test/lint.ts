@@ -1,8 +1,10 @@
-// `npm run lint`: format and code rules (Biome), migrations (squawk, and every object defined once), spelling (cspell) and wording.
+// `npm run lint`: format and code rules (Biome), migrations (squawk, and every object defined once), dashboards,
+// spelling (cspell) and wording.
 
 import { globSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { outdatedDashboards } from "../generate/dashboards.ts";
 import type { StackConfig } from "../lib/config.ts";
 import { definitionProblems } from "./definitions.ts";
 import { check, type Result } from "./result.ts";
@@ -27,6 +29,12 @@ export async function runLint(config: StackConfig): Promise<Result[]> {
       "every object is defined once",
       async () => (await definitionProblems(config.root)).join("\n") || undefined,
     ),
+    await check("dashboards are up to date", async () => {
+      const outdated = outdatedDashboards(config.root);
+      return outdated.length === 0
+        ? undefined
+        : `out of date: ${outdated.join(", ")}. Run: npm run dashboards`;
+    }),
     await check("spelling", async () => {
       const found = await problems(config, process.execPath, [
         cspell,

@@ -126,4 +126,10 @@ grant select on public.reconciliation_differences to authenticated, service_role
 
 -- A person may call it between the daily runs, but a full comparison lists 35 days of Stripe's transactions.
 insert into private.internal_functions (name, every, repeats) values ('reconcile', '10 minutes', false);
-insert into private.periodic_tasks (name, command, every) values ('reconcile', $$select private.wake_worker('reconcile')$$, '1 day');
+-- It looks every ten minutes, because a call that is lost would otherwise be made again only a day later.
+insert into private.periodic_tasks (name, command, every) values (
+    'reconcile',
+    $$select private.wake_worker('reconcile')
+      where not exists (select from private.reconciliations r where r.run_at > now() - interval '1 day')$$,
+    '10 minutes'
+);

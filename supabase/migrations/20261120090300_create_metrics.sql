@@ -147,7 +147,7 @@ create table private.unbalanced_transactions (
     constraint unbalanced_transactions_pkey primary key (transaction_id, currency)
 );
 comment on table private.unbalanced_transactions is
-    'Ledger transactions whose entries do not sum to zero. Constraints refuse them, so a row means that somebody went around the constraints, or that data is damaged.';
+    'Ledger transactions whose entries do not sum to zero. Constraints refuse them, so a row means that a superuser went around the constraints, or that data is damaged.';
 comment on column private.unbalanced_transactions.amount is 'Sum of the entries in minor units.';
 alter table private.unbalanced_transactions enable row level security;
 

@@ -348,7 +348,7 @@ language sql stable security definer
 set search_path = ''
 as $$
     -- the tasks run within seconds after a start of the server
-    select 'cron', pg_postmaster_start_time() > now() - interval '30 seconds'
+    select 'cron', pg_postmaster_start_time() > now() - interval '20 seconds'
         or exists (select from private.periodic_tasks t where greatest(t.started_at, t.last_run_at) > now() - interval '1 minute')
     union all
     select 'mail', not exists (select from pgmq.q_mails q where q.vt < now() - interval '5 minutes')

@@ -34,7 +34,7 @@ export function serviceOnly(keys: string[]): Authenticate<undefined> {
   };
 }
 
-/** Accepts callers with this bearer token; nobody when it is undefined. @param code the code of the refusal */
+/** Accepts callers with this bearer token; no caller when it is undefined. @param code the code of the refusal */
 export function bearerOnly(token: string | undefined, code: ErrorCode): Authenticate<undefined> {
   const known = token === undefined ? undefined : digest(token);
   return async ({ headers }) => {

@@ -1,5 +1,5 @@
 // Whether the project works: /live says that this function answers, /ready and the address itself which parts do. It needs no token and
-// tells no more than that, and asks the parts at most once a second, so that nobody can load them through it.
+// tells no more than that, and asks the parts at most once a second, so that no caller can load them through it.
 
 import { anyone } from "../_shared/authenticate.ts";
 import { serve } from "../_shared/serve.ts";

@@ -190,7 +190,7 @@ const anchorOf = (heading: string) =>
 
 const documents = [
   "README.md",
-  ...["docs", "docs/guide", "docs/decisions"].flatMap((folder) =>
+  ...["docs", "docs/guide", "docs/operate", "docs/decisions"].flatMap((folder) =>
     readdirSync(join(root, folder))
       .filter((name) => name.endsWith(".md"))
       .map((name) => `${folder}/${name}`),

@@ -98,7 +98,7 @@ select results_eq(
 );
 update pgmq.q_faxes set vt = now() - interval '10 minutes';
 select private.collect_metrics();
-select cmp_ok(pg_temp.value_of('staybase_queue_overdue_seconds', '{"queue": "faxes"}'), '>=', 600::double precision, 'M18 a job that nobody takes is overdue');
+select cmp_ok(pg_temp.value_of('staybase_queue_overdue_seconds', '{"queue": "faxes"}'), '>=', 600::double precision, 'M18 a job that no worker takes is overdue');
 select is(pg_temp.value_of('staybase_task_every_seconds', '{"task": "send_faxes"}'), 420::double precision, 'M19 a new task has series');
 delete from private.job_queues where queue = 'faxes';
 select private.collect_metrics();
@@ -116,7 +116,7 @@ select cmp_ok(pg_temp.value_of('staybase_ledger_unbalanced_transactions'), '>=',
 select tests.act_as('authenticated', ben) from world;
 select throws_ok('select public.metrics()', '42501', null, 'M23 a user reads no metrics');
 select tests.act_as('anon');
-select throws_ok('select public.health()', '42501', null, 'M24 nobody signed out asks the database for its health');
+select throws_ok('select public.health()', '42501', null, 'M24 a caller who is signed out cannot ask the database for its health');
 select tests.act_as('postgres');
 
 select * from finish();

@@ -183,7 +183,7 @@ function keyOf(labels: Record<string, string>): string {
 
 /** @param duration such as 5m */
 export function seconds(duration: string): number {
-  const [, number, unit = ""] = /^(\d+)([smhd])$/.exec(duration) ?? [];
+  const [, number, unit = ""] = /^(\d+)(s|m|h|d)$/.exec(duration) ?? [];
   const factor = { s: 1, m: 60, h: 3600, d: 86_400 }[unit];
   if (factor === undefined) throw new Error(`${duration} is no duration`);
   return Number(number) * factor;
