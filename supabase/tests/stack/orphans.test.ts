@@ -252,6 +252,7 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_
       renameSync(copy(), cluster());
     });
     expect(await sql`select from public.orphans`).toHaveLength(0);
+    expect(await sql`select from public.payments`).toHaveLength(known.length + 1);
 
     // searched and found, while the worker dies
     await whileWorkerDies(async () => {
@@ -271,6 +272,13 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_
       );
       await untilNothingIsLeft();
     });
+    console.log(
+      [...(await sql`select * from public.orphan_sweeps`)],
+      [
+        ...(await sql`select kind, subject, attempts, done_at, dead_at, last_error from private.stripe_tasks where kind in ('sync', 'sweep')`),
+      ],
+      (await stripe.paymentIntents.list({ limit: 2 })).data.map((each) => each.metadata),
+    );
     const { data: orphans } = await operator.client.from("orphans").select().throwOnError();
     const lost = cases.filter(({ kind }) => !isKnown(kind) && kind !== "stale");
     expect(orphans.map(({ stripe_id }) => stripe_id).sort()).toEqual(
