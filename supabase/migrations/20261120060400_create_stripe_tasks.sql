@@ -195,7 +195,7 @@ $$;
 comment on function private.task_message is 'Returns what a worker needs for a task; amounts in Stripe''s units.';
 
 create function public.take_stripe_tasks(p_limit integer default 20)
-returns table (task_id bigint, lease uuid, kind text, subject text, attempt integer, message jsonb)
+returns table (task_id bigint, lease uuid, kind text, subject text, attempt integer, message jsonb, is_old boolean)
 language sql security definer
 set search_path = ''
 as $$
@@ -217,13 +217,14 @@ as $$
         where t.id = due.id
         returning t.*
     )
-    select t.id, t.lease, t.kind, t.subject, t.attempts, private.task_message(t::private.stripe_tasks)
+    select t.id, t.lease, t.kind, t.subject, t.attempts, private.task_message(t::private.stripe_tasks),
+        t.created_at < clock_timestamp() - interval '20 hours'
     from taken t
     order by t.run_at, t.id
 $$;
 grant execute on function public.take_stripe_tasks to service_role;
 comment on function public.take_stripe_tasks is
-    'Takes up to p_limit (1 to 100) due tasks, of kinds that are not paused, under a lease of 60 seconds. For the service role; definer, because no API role may write private.stripe_tasks.';
+    'Takes up to p_limit (1 to 100) due tasks, of kinds that are not paused, under a lease of 60 seconds. is_old: Stripe may have forgotten the task''s idempotency key, so the worker looks first for what the task made before. For the service role; definer, because no API role may write private.stripe_tasks.';
 
 create function public.finish_stripe_task(p_task_id bigint, p_lease uuid, p_outcome text default 'applied') returns boolean
 language plpgsql security definer

@@ -245,6 +245,9 @@ begin
     select o.* into v_orphan from public.orphans o where o.stripe_id = p_refund ->> 'payment_intent' and o.kind = 'payment' for update;
     if not found then
         return 'ignored: not a payment of ours';
+    elsif v_orphan.status = 'rebooked' then
+        -- since the caller looked for its payment: the next attempt finds it
+        perform private.raise_error('orphan_closed', jsonb_build_object('status', v_orphan.status));
     end if;
     if p_refund #>> '{settlement,id}' is not null and private.post_transaction(
         'refund:' || (p_refund ->> 'id'), 'refund', 'Refund without a booking', to_timestamp((p_refund ->> 'created')::bigint),
@@ -277,6 +280,9 @@ begin
     select o.* into v_orphan from public.orphans o where o.stripe_id = p_dispute ->> 'payment_intent' and o.kind = 'payment' for update;
     if not found then
         return 'ignored: not a payment of ours';
+    elsif v_orphan.status = 'rebooked' then
+        -- since the caller looked for its payment: the next attempt finds it
+        perform private.raise_error('orphan_closed', jsonb_build_object('status', v_orphan.status));
     end if;
     for v_movement in select m from jsonb_array_elements(p_dispute -> 'movements') m loop
         v_moved := case

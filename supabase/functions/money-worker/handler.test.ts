@@ -12,17 +12,18 @@ const lease = "00000000-0000-4000-8000-000000000003";
 class FinalError extends Error {}
 
 function setUp(
-  tasks: { kind: string; subject?: string; message?: unknown }[],
+  tasks: { kind: string; subject?: string; message?: unknown; is_old?: boolean }[],
   overrides: Partial<Dependencies> = {},
 ) {
   const calls: string[] = [];
-  const waiting: Task[] = tasks.map(({ kind, subject = "s", message = {} }, index) => ({
+  const waiting: Task[] = tasks.map(({ kind, subject = "s", message = {}, is_old = false }, index) => ({
     task_id: index + 1,
     lease,
     kind,
     subject,
     attempt: 1,
     message,
+    is_old,
   }));
   const sync = (name: string) => async (id: string) => {
     calls.push(`sync ${name} ${id}`);
@@ -45,6 +46,12 @@ function setUp(
       fraudWarning: sync("fraud warning"),
       returns: async (intent) => void calls.push(`sync returns of ${intent}`),
       account: sync("account"),
+    },
+    madeBefore: {
+      intent: async () => ({ id: "pi_before", status: "succeeded" }),
+      refund: async () => "re_before",
+      transfer: async () => "tr_before",
+      hasReversal: async () => true,
     },
     createIntent: async () => "pi_new",
     charge: async (intent, method, key) => void calls.push(`charge ${intent} ${method} ${key}`),
@@ -322,4 +329,33 @@ Deno.test("an orphan that Stripe does not give back is read again before it is a
     `orphan ${payment_id} failed: charge_disputed`,
     "finish 1: failed: charge_disputed",
   ]);
+});
+
+Deno.test("an old task finds what it made before, because Stripe may have forgotten its idempotency key", async () => {
+  const refund = {
+    kind: "refund",
+    message: { refund_id: payment_id, status: "pending", payment_intent: "pi_1", amount: 100, metadata: {} },
+  };
+  const old = [balance, refund, { kind: "transfer", subject: "po_1" }, { kind: "reversal", subject: "rv_1" }];
+  const { run, calls } = setUp(old.map((task) => ({ ...task, is_old: true })));
+  await run();
+  assert.deepEqual(calls.sort(), [
+    "finish 1: applied",
+    "finish 2: applied",
+    "finish 3: applied",
+    "finish 4: applied",
+    "sync intent pi_before",
+    "sync refund re_before",
+    "sync transfer tr_1",
+    "sync transfer tr_before",
+  ]);
+  const nothing = {
+    intent: async () => undefined,
+    refund: async () => undefined,
+    transfer: async () => undefined,
+    hasReversal: async () => false,
+  };
+  const first = setUp([{ ...refund, is_old: true }], { madeBefore: nothing });
+  await first.run();
+  assert.deepEqual(first.calls[0], "refund 100");
 });

@@ -80,10 +80,19 @@ export interface MoneyServices {
   failOrphan(orphanId: string, error: string): Promise<void>;
 }
 
+/** What a task has made at Stripe before; made-before.ts implements it. */
+export interface MadeBefore {
+  intent(charge: ChargeTask): Promise<{ id: string; status: string } | undefined>;
+  refund(refund: RefundTask): Promise<string | undefined>;
+  transfer(payoutId: string, bookingId: string): Promise<string | undefined>;
+  hasReversal(reversalId: string, transfer: string): Promise<boolean>;
+}
+
 /** What the worker needs; index.ts provides it. */
 export interface Dependencies extends TaskQueue, MoneyServices {
   internal: Internal;
   sync: Syncs;
+  madeBefore: MadeBefore;
   /** Whether Stripe will give the same answer every time. */
   isFinal(error: unknown): boolean;
   /** The reason of a failed charge, for the guest to read. */
@@ -93,7 +102,8 @@ export interface Dependencies extends TaskQueue, MoneyServices {
 
 /** Works until no task is due, and answers the numbers of finished and failed tasks. */
 export function createHandler(dependencies: Dependencies): (request: Request) => Promise<Response> {
-  const { internal, takeTasks, finishTask, failTask, sync, isFinal, reasonOf, log } = dependencies;
+  const { internal, takeTasks, finishTask, failTask, sync, madeBefore, isFinal, reasonOf, log } =
+    dependencies;
 
   return createInternalFunction({
     internal,
@@ -135,17 +145,17 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
       case "event":
         return applyEvent(eventSchema.parse(task.message));
       case "charge":
-        return charge(chargeTaskSchema.parse(task.message), task.subject);
+        return charge(chargeTaskSchema.parse(task.message), task);
       case "capture":
         return change(intentTaskSchema.parse(task.message).payment_intent, dependencies.capture);
       case "cancel":
         return change(intentTaskSchema.parse(task.message).payment_intent, dependencies.cancel);
       case "refund":
-        return refund(refundTaskSchema.parse(task.message));
+        return refund(refundTaskSchema.parse(task.message), task.is_old);
       case "transfer":
-        return transfer(task.subject);
+        return transfer(task.subject, task.is_old);
       case "reversal":
-        return reverse(task.subject);
+        return reverse(task.subject, task.is_old);
       case "detach":
         return detach(detachTaskSchema.parse(task.message).payment_method);
       case "delete_customer":
@@ -187,7 +197,7 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
   }
 
   /** Charges the saved card. After a decline, the database decides about the next attempt. */
-  async function charge(task: ChargeTask, subject: string): Promise<string> {
+  async function charge(task: ChargeTask, { subject, is_old }: Task): Promise<string> {
     const { payment_id, status, payment_method } = task;
     if (status !== "requires_payment") return `ignored: ${status}`;
     if (payment_method === null) {
@@ -196,6 +206,11 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
     }
     let intent = task.payment_intent;
     try {
+      if (intent === null && is_old) {
+        const before = await madeBefore.intent(task);
+        if (before?.status === "succeeded") return sync.paymentIntent(before.id);
+        intent = before?.id ?? null;
+      }
       intent ??= await dependencies.createIntent(task);
       await dependencies.charge(intent, payment_method, `charge:${subject}`);
     } catch (error) {
@@ -219,11 +234,11 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
   }
 
   /** Stripe refuses a refund of money that went back in another way or is disputed, so the database hears of that first. */
-  async function refund(task: RefundTask): Promise<string> {
+  async function refund(task: RefundTask, isOld: boolean): Promise<string> {
     if (task.status !== "pending") return `ignored: ${task.status}`;
     let id: string;
     try {
-      id = await dependencies.createRefund(task);
+      id = (isOld && (await madeBefore.refund(task))) || (await dependencies.createRefund(task));
     } catch (error) {
       if (!isFinal(error)) throw error;
       await sync.returns(task.payment_intent);
@@ -233,12 +248,13 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
     return sync.refund(id);
   }
 
-  async function transfer(payoutId: string): Promise<string> {
+  async function transfer(payoutId: string, isOld: boolean): Promise<string> {
     const request = await dependencies.beginTransfer(payoutId);
     if (request.status !== "pending") return `ignored: ${request.status}`;
     let id: string;
     try {
-      id = await dependencies.createTransfer(payoutId, request);
+      const before = isOld ? await madeBefore.transfer(payoutId, request.booking_id ?? "") : undefined;
+      id = before ?? (await dependencies.createTransfer(payoutId, request));
     } catch (error) {
       if (!isFinal(error)) throw error;
       await dependencies.failTransfer(payoutId, describeError(error));
@@ -247,11 +263,12 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
     return sync.transfer(id);
   }
 
-  async function reverse(reversalId: string): Promise<string> {
+  async function reverse(reversalId: string, isOld: boolean): Promise<string> {
     const { status, transfer, amount } = await dependencies.beginReversal(reversalId);
     if (status !== "pending" || typeof transfer !== "string") return `ignored: ${status}`;
     try {
-      await dependencies.createReversal(reversalId, transfer, amount);
+      const isMade = isOld && (await madeBefore.hasReversal(reversalId, transfer));
+      if (!isMade) await dependencies.createReversal(reversalId, transfer, amount);
     } catch (error) {
       if (!isFinal(error)) throw error;
       await dependencies.failReversal(reversalId);

@@ -4,6 +4,7 @@ import { createInternal } from "../_shared/runs.ts";
 import { createStripe, declineOf, isFinal } from "../_shared/stripe.ts";
 import { createServiceClient } from "../_shared/supabase.ts";
 import { createHandler } from "./handler.ts";
+import { createMadeBefore } from "./made-before.ts";
 import { createTaskQueue } from "./queue.ts";
 import { createServices } from "./services.ts";
 import { createSyncs } from "./sync.ts";
@@ -17,6 +18,7 @@ Deno.serve(
     ...createTaskQueue(supabase),
     ...createServices(supabase, stripe),
     sync: createSyncs(supabase, stripe),
+    madeBefore: createMadeBefore(stripe),
     isFinal,
     reasonOf: (error) => declineOf(error) ?? "The card could not be charged.",
     log: console.error,

@@ -9,6 +9,8 @@ export const taskSchema = z.object({
   subject: z.string(),
   attempt: z.number(),
   message: z.unknown(),
+  /** Whether Stripe may have forgotten the idempotency key. */
+  is_old: z.boolean(),
 });
 export type Task = z.infer<typeof taskSchema>;
 

@@ -161,7 +161,8 @@ describe("personal data", () => {
     }, "the removal of the files");
     expect((await fetch(`${stack.apiUrl}/storage/v1/object/public/avatars/${path}`)).status).toBe(400);
     await until(async () => {
-      const rows = await sql`select 1 from pgmq.q_object_removals where message ->> 'path' in (${path}, ${raw})`;
+      const rows =
+        await sql`select 1 from pgmq.q_object_removals where message ->> 'path' in (${path}, ${raw})`;
       return rows.length === 0;
     }, "an empty queue");
   });

@@ -30,9 +30,10 @@ select is_empty('select from pgmq.a_mails union all select from pgmq.a_webhooks 
 -- a year and three months: three rows of each kind a day, with the task after each
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Olga') as olga, null::uuid as endpoint;
+grant select on world to anon, authenticated;
 insert into public.user_roles (user_id, role) select olga, 'operator' from world;
 with made as (
-    insert into public.webhook_endpoints (owner_id, url, events) select ana, 'https://example.com/hook', array['booking.confirmed'] from world
+    insert into public.webhook_endpoints (owner_id, url, events) select ana, 'https://example.com/hook', array['booking.created'] from world
     returning id
 )
 update world set endpoint = (select id from made);
@@ -45,7 +46,7 @@ begin
     select format('evt_re_%s_%s', p_day, n), 'charge.updated', 'ch_re', '{"data": {"object": {"id": "ch_re"}}}', v_at, v_at, v_at from generate_series(1, 3) n;
     insert into private.stripe_tasks (kind, subject, done_at) select 'event', format('evt_re_%s_%s', p_day, n), v_at from generate_series(1, 3) n;
     insert into public.webhook_deliveries (endpoint_id, event, payload, dedupe_key, delivered_at, created_at)
-    select endpoint, 'booking.confirmed', '{}', format('re_%s_%s', p_day, n), case when n > 1 then v_at end, v_at from world, generate_series(1, 3) n;
+    select endpoint, 'booking.created', '{}', format('re_%s_%s', p_day, n), case when n > 1 then v_at end, v_at from world, generate_series(1, 3) n;
     insert into public.notifications (recipient_id, kind, dedupe_key, created_at, read_at)
     select ana, 'refund_sent', format('re_%s_%s', p_day, n), v_at, case when n > 1 then v_at end from world, generate_series(1, 3) n;
     insert into public.dead_jobs (queue, job_id, message, attempts, error, enqueued_at, died_at)

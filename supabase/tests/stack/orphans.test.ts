@@ -11,7 +11,6 @@ import type { StackConfig } from "../../../scripts/lib/config.ts";
 import { type Stack, startStack } from "../../../scripts/stack/stack.ts";
 import { removeTestData, testConfig } from "../../../scripts/test/config.ts";
 import { testEnvironment } from "../../../scripts/test/vitest.ts";
-import { until } from "../support/time.ts";
 
 const count = 20;
 const seed = Number(process.env.STAYBASE_TEST_SEED ?? Date.now() % 1_000_000);
@@ -33,10 +32,10 @@ function generator(state: number): () => number {
 
 const oneOf = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;
 
-/** The support of the tests, for the stack of this file: it reads the addresses when it is imported. */
+/** The support of the tests, for the stack of this file: it reads the addresses when it is imported, so it is not imported above. */
 async function support() {
   Object.assign(process.env, testEnvironment(config));
-  const [money, people, properties, bookings, database, clients, mails] = await Promise.all([
+  const [money, people, properties, bookings, database, clients, mails, time] = await Promise.all([
     import("../support/money.ts"),
     import("../support/people.ts"),
     import("../support/properties.ts"),
@@ -44,8 +43,9 @@ async function support() {
     import("../support/database.ts"),
     import("../support/clients.ts"),
     import("../support/mails.ts"),
+    import("../support/time.ts"),
   ]);
-  return { ...money, ...people, ...properties, ...bookings, ...database, ...clients, ...mails };
+  return { ...money, ...people, ...properties, ...bookings, ...database, ...clients, ...mails, ...time };
 }
 
 let is: Awaited<ReturnType<typeof support>>;
@@ -91,7 +91,7 @@ async function pushOn(): Promise<void> {
 }
 
 function untilNothingIsLeft(): Promise<boolean> {
-  return until(
+  return is.until(
     async () => {
       await pushOn();
       const left = await sql`select from private.stripe_tasks where done_at is null and dead_at is null`;
@@ -178,7 +178,7 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_
     const hold = await is.book(guest, home, nights());
     const stale = await is.book(other, home, nights());
     const staleBegun = await is.beginPayment(other, stale.id);
-    await until(
+    await is.until(
       async () => (await sql`select from private.stripe_tasks where done_at is null`).length === 0,
       "the tasks of before",
     );
@@ -208,7 +208,7 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_
       }
     }
     const paid = cases.filter(({ kind }) => kind !== "authorised");
-    await until(
+    await is.until(
       async () =>
         (
           await sql`select from public.payments where status = 'captured'
@@ -252,11 +252,12 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_
       renameSync(copy(), cluster());
     });
     expect(await sql`select from public.orphans`).toHaveLength(0);
+    expect(await sql`select from public.payments`).toHaveLength(known.length + 1);
 
     // searched and found, while the worker dies
     await whileWorkerDies(async () => {
       await operator.client.rpc("sweep_orphans", { p_since: moment.toISOString() }).throwOnError();
-      await until(
+      await is.until(
         async () => {
           const { data } = await operator.client
             .from("orphan_sweeps")
@@ -367,7 +368,7 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_
     const told = refunded.filter(({ kind }) => kind !== "authorised");
     const toLate = told.filter(({ kind }) => kind === "lost guest").length;
     const mailsAbout = (to: typeof guest, count: number) =>
-      until(
+      is.until(
         async () => (await is.listMails(to, "Refunded: ")).length >= count,
         `${count} mails to ${to.email}`,
       );
