@@ -235,7 +235,7 @@ comment on type public.host_metrics_period is
 comment on column public.host_metrics_period.period_start is 'First day.';
 comment on column public.host_metrics_period.period_end is 'The day after the last.';
 comment on column public.host_metrics_period.currency is 'ISO 4217 code of the amounts. Nights that were not sold count in the currency that their property has now.';
-comment on column public.host_metrics_period.total_nights is 'Nights of the properties since each was first published.';
+comment on column public.host_metrics_period.total_nights is 'Nights of the properties from the first publication, or the first stay if that was earlier, until they were archived.';
 comment on column public.host_metrics_period.sold_nights is 'Nights of stays that were paid, also of those to come and of no-shows that the host is paid for. A cancelled stay has none.';
 comment on column public.host_metrics_period.blocked_nights is 'Nights that the host blocked.';
 comment on column public.host_metrics_period.channel_nights is 'Nights of stays on other platforms.';
@@ -323,44 +323,48 @@ begin
     end if;
     v_parts := datemultirange(daterange(v_first_month, p_until)) - datemultirange(daterange(v_whole_from, v_whole_until));
     return query
-    with listed as (
-        -- few rows: most properties are listed all the time
+    with listed as materialized (
         select
-            p.currency,
-            greatest(p_from, (p.published_at at time zone p.time_zone)::date) as starts,
+            p.id, p.currency,
+            -- an imported property can have stays from before it was published
+            greatest(p_from, case when l.published_on <= p_from then p_from else least(l.published_on, (
+                select s.first_night from private.stay_months s
+                where s.property_id = p.id and s.sold_nights > 0
+                order by s.month
+                limit 1
+            )) end) as starts,
             case when p.status = 'archived' then (
                 select least(p_until, (max(e.at) at time zone p.time_zone)::date)
                 from private.property_events e
                 where e.property_id = p.id and e.to_status = 'archived'
-            ) else p_until end as ends,
-            count(*) as properties
+            ) else p_until end as ends
         from public.properties p
+        cross join lateral (select (p.published_at at time zone p.time_zone)::date as published_on) l
         where p.id = any (v_ids) and p.published_at is not null
-        group by 1, 2, 3
     ),
     totals as (
         select
             r.period, l.currency,
             sum(l.properties * greatest(0, least(v_ends[r.period], l.ends) - greatest(v_starts[r.period], l.starts)))::bigint as nights
         from generate_subscripts(v_starts, 1) as r (period)
-        cross join listed l
+        -- few rows: most properties are listed all the time
+        cross join (select l.currency, l.starts, l.ends, count(*) as properties from listed l group by 1, 2, 3) l
         group by 1, 2
     ),
-    -- lateral with offset 0, so that each property is looked up by index, however wrong the planner's guess
     blocks as (
         select
-            r.period, p.currency, o.kind,
-            sum(least(o.check_out, v_ends[r.period]) - greatest(o.check_in, v_starts[r.period]))::bigint as nights
-        from unnest(v_ids) as u (id)
-        join public.properties p on p.id = u.id
+            r.period, l.currency, o.kind,
+            sum(least(o.check_out, l.ends, v_ends[r.period]) - greatest(o.check_in, l.starts, v_starts[r.period]))::bigint as nights
+        from listed l
+        -- lateral with offset 0, so that each property is looked up by index, however wrong the planner's guess
         cross join lateral (
             select o.kind, o.check_in, o.check_out
             from public.occupancies o
-            where o.property_id = u.id and o.kind <> 'booking' and o.check_out > p_from and o.check_in < p_until
+            where o.property_id = l.id and o.kind <> 'booking' and o.check_out > l.starts and o.check_in < l.ends
             offset 0
         ) o
         cross join lateral generate_series(
-            greatest(1, width_bucket(o.check_in, v_starts)), width_bucket(o.check_out - 1, v_starts)
+            width_bucket(greatest(o.check_in, l.starts), v_starts), width_bucket(least(o.check_out, l.ends) - 1, v_starts)
         ) as r (period)
         group by 1, 2, 3
     ),
