@@ -5,6 +5,7 @@ import { benchBooking } from "./bench/booking.ts";
 import { benchBoot } from "./bench/boot.ts";
 import { type Figure, isMet, table } from "./bench/figures.ts";
 import { benchGraphql } from "./bench/graphql.ts";
+import { benchHostFigures } from "./bench/host-figures.ts";
 import { benchJobs } from "./bench/jobs.ts";
 import { benchLists } from "./bench/lists.ts";
 import { benchLoad } from "./bench/load.ts";
@@ -15,6 +16,7 @@ import { benchSoak } from "./bench/soak.ts";
 const benchmarks: Record<string, (size?: number) => Promise<Figure[]>> = {
   boot: () => benchBoot(),
   booking: benchBooking,
+  figures: benchHostFigures,
   graphql: benchGraphql,
   jobs: benchJobs,
   lists: benchLists,

@@ -21236,7 +21236,7 @@ export interface operations {
             currency: string | null;
             /**
              * Format: int32
-             * @description Nights of the properties since each was first published.
+             * @description Nights of the properties from the first publication, or the first stay if that was earlier, until they were archived.
              */
             total_nights: number | null;
             /**
@@ -21407,7 +21407,7 @@ export interface operations {
             currency: string | null;
             /**
              * Format: int32
-             * @description Nights of the properties since each was first published.
+             * @description Nights of the properties from the first publication, or the first stay if that was earlier, until they were archived.
              */
             total_nights: number | null;
             /**

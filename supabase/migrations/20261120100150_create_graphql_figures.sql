@@ -64,10 +64,11 @@ grant execute on function graphql_shapes.list_host_metrics to authenticated, ser
 comment on function graphql_shapes.list_host_metrics is
     '@graphql({"name": "hostMetrics", "description": "Lists the figures of properties from pFrom until the day before pUntil (YYYY-MM-DD) by day, week or month: a row for each period and currency. pProperties: all that the caller hosts, or co-hosts at level full, when left out. With pCurrency, convertedRevenue shows revenue at the newest exchange rate."})';
 
+-- more than one row, because pg_graphql takes a set of one for a single value
 create function graphql_shapes.list_pace(
     p_month text, p_as_of timestamptz, p_until timestamptz default null, p_properties uuid[] default null
 ) returns setof graphql_shapes.paces
-language sql stable rows 1
+language sql stable rows 2
 set search_path = ''
 as $$
     select row_number() over ()::integer, m.* from public.pace(p_month, p_as_of, coalesce(p_until, now()), p_properties) m

@@ -50,6 +50,7 @@ afterAll(async () => {
 /** What the seed does not have and a page needs. */
 const prepare: Record<string, () => Promise<void>> = {
   "docs/guide/after-the-stay.md": completeStay,
+  "docs/guide/figures.md": async () => void (await bookStay(20, 23)),
   "docs/guide/pay.md": allowReconciling,
 };
 
@@ -58,8 +59,8 @@ async function allowReconciling(): Promise<void> {
   await sql`update private.internal_functions set every = '0' where name = 'reconcile'`;
 }
 
-/** Books a stay for Gita at Ana's and lets it end two days ago. */
-async function completeStay(): Promise<void> {
+/** Books a paid stay for Gita at Ana's, from and until that many days after today, and returns its id. */
+async function bookStay(from: number, until: number): Promise<string> {
   const client = (key: string) =>
     createClient<Database>(config.apiUrl, key, { auth: { persistSession: false, throwOnError: true } });
   const guest = client(config.keys.publishable);
@@ -69,8 +70,8 @@ async function completeStay(): Promise<void> {
     .from("bookings")
     .insert({
       property_id: "5eed0000-0000-4000-8000-000000000102",
-      check_in: day(5),
-      check_out: day(8),
+      check_in: day(from),
+      check_out: day(until),
       adults: 1,
     })
     .select("id")
@@ -79,6 +80,12 @@ async function completeStay(): Promise<void> {
   await client(config.keys.secret)
     .rpc("confirm_booking", { p_booking_id: booking.id ?? "" })
     .throwOnError();
+  return booking.id ?? "";
+}
+
+/** Books a stay and lets it end two days ago. */
+async function completeStay(): Promise<void> {
+  const id = await bookStay(5, 8);
   await sql.begin(async (tx) => {
     await tx`set local session_replication_role = replica`;
     await tx`
@@ -86,7 +93,7 @@ async function completeStay(): Promise<void> {
         check_in = b.check_in - 10, check_out = b.check_out - 10,
         check_in_at = b.check_in_at - interval '10 days', check_out_at = b.check_out_at - interval '10 days',
         confirmed_at = b.confirmed_at - interval '10 days', status_at = b.status_at - interval '10 days'
-      where b.id = ${booking.id}`;
+      where b.id = ${id}`;
   });
 }
 
