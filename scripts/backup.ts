@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { createArchiving, requireArchiving } from "./backup/archive.ts";
 import { megabytes, takeBase } from "./backup/base.ts";
-import { backupKey } from "./backup/key.ts";
+import { backupKey, requireKey } from "./backup/key.ts";
 import { liveObjects } from "./backup/objects.ts";
 import { createReport } from "./backup/report.ts";
 import { readBackupSettings, writeArchiveSettings, writeBackupSettings } from "./backup/settings.ts";
@@ -83,8 +83,9 @@ async function turnOn() {
       "Choose another folder with `npm run backup -- --to <folder>`.",
     );
   }
-  if (present?.folder === folder) return present;
-  const settings = writeBackupSettings(config.dataDir, folder);
+  if (present?.folder === folder && present.isEncrypted === (key !== undefined)) return present;
+  if (present?.folder === folder && present.isEncrypted) requireKey(key);
+  const settings = writeBackupSettings(config.dataDir, folder, key !== undefined);
   writeArchiveSettings(config, join(config.dataDir, "postgres"));
   await admin`select pg_catalog.pg_reload_conf()`;
   return settings;

@@ -5,6 +5,7 @@ import { createWriteStream, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
+import { storeRest } from "./backup/archive.ts";
 import { megabytes } from "./backup/base.ts";
 import { publish } from "./backup/files.ts";
 import { backupKey } from "./backup/key.ts";
@@ -18,7 +19,7 @@ import { asideName, beginSwap, completeSwap, restoreFolder, restorePidFile } fro
 import { chooseBackup } from "./backup/target.ts";
 import { loadConfig, type StackConfig } from "./lib/config.ts";
 import { openDatabase } from "./lib/database.ts";
-import { explainUncaught, StackError } from "./lib/errors.ts";
+import { errorCode, errorText, explainUncaught, StackError } from "./lib/errors.ts";
 import { endLeftovers, pidIn, writePidFile } from "./stack/parts.ts";
 import { runningPid } from "./stack/stack.ts";
 
@@ -66,10 +67,12 @@ async function restore(at: string | undefined): Promise<void> {
       );
     }
     await endLeftovers(config.dataDir);
-    const recovered = await recover(
-      { config, source: present.dataDir, folder, backup, target, key, work },
-      report,
-    );
+    report("storing the newest changes");
+    await storeRest(present.dataDir).catch((error) => {
+      report.end();
+      console.log(`  They cannot be stored, so the last minute may be missing: ${errorText(error)}`);
+    });
+    const recovered = await recover({ config, folder, backup, target, key, work }, report);
     const missing: string[] = [];
     let moved = 0;
     try {
@@ -155,6 +158,9 @@ async function release(config: StackConfig, note = ""): Promise<void> {
     console.log(
       `The platform goes on.${left === "" ? "" : ` Still paused: ${left}. Compare with Stripe first, then call resume_operation for each.`}`,
     );
+  } catch (error) {
+    if (errorCode(error) !== "PT404") throw error;
+    throw new StackError("The platform is not paused.", "Read operation_pauses to see what was.");
   } finally {
     await sql.end({ timeout: 1 });
   }

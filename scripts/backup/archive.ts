@@ -2,6 +2,7 @@
 // the emulator's books, to the folder of the backups. While backups are off it does nothing.
 
 import { createReadStream, existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Sql } from "postgres";
@@ -9,10 +10,10 @@ import type { StackConfig } from "../lib/config.ts";
 import { openDatabase } from "../lib/database.ts";
 import { StackError } from "../lib/errors.ts";
 import type { Service } from "../stack/service.ts";
-import { backupKey } from "./key.ts";
+import { backupKey, requireKey } from "./key.ts";
 import { createObjectCopies, type ObjectCopies } from "./objects.ts";
 import { type BackupSettings, readBackupSettings, spoolFolder } from "./settings.ts";
-import { booksFile, segmentFile } from "./store.ts";
+import { booksFile, segmentFile, storedSegments } from "./store.ts";
 import { store } from "./stored-file.ts";
 
 const period = 1_000;
@@ -66,7 +67,7 @@ export function createArchiving(dataDir: string): { run(): Promise<number> } {
     async run() {
       const settings = readBackupSettings(dataDir);
       if (settings === undefined) return 0;
-      const key = backupKey();
+      const key = settings.isEncrypted ? requireKey(backupKey()) : undefined;
       const count = await storeSegments(dataDir, settings, key);
       if (objects?.settings.folder !== settings.folder) {
         objects = { settings, copies: createObjectCopies(dataDir, settings.folder, key) };
@@ -97,6 +98,36 @@ async function storeSegments(
     rmSync(path); // a segment that is stored, or a note on a backup or timeline, which no restore needs
   }
   return count;
+}
+
+/**
+ * Stores what a stopped cluster has not archived yet: without it a restore would end up to a minute earlier. Segments that are not
+ * complete are stored, too; the archive replaces them if the cluster goes on.
+ */
+export async function storeRest(dataDir: string): Promise<void> {
+  const settings = readBackupSettings(dataDir);
+  const wal = join(dataDir, "postgres/pg_wal");
+  if (settings === undefined || !existsSync(wal)) return;
+  await createArchiving(dataDir).run();
+  const key = settings.isEncrypted ? requireKey(backupKey()) : undefined;
+  const last = storedSegments(settings.folder, settings.line).at(-1) ?? "";
+  for (const segment of readdirSync(wal).sort()) {
+    if (!/^[0-9A-F]{24}$/.test(segment) || segment <= last) continue;
+    const path = join(wal, segment);
+    if (!(await isSegment(path, segment))) continue; // it was renamed for later use
+    await store(createReadStream(path), segmentFile(settings.folder, settings.line, segment, key));
+  }
+}
+
+/** Whether a file holds changes of the segment that it is named after: its first page says where it begins. */
+async function isSegment(path: string, segment: string): Promise<boolean> {
+  const file = await open(path);
+  const header = Buffer.alloc(16);
+  await file.read(header, 0, 16, 0);
+  const { size } = await file.stat();
+  await file.close();
+  const high = BigInt(`0x${segment.slice(8, 16)}`) << 32n;
+  return header.readBigUInt64LE(8) === high + BigInt(`0x${segment.slice(16)}`) * BigInt(size);
 }
 
 /**

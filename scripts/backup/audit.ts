@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Sql } from "postgres";
-import { type StackConfig } from "../lib/config.ts";
+import type { StackConfig } from "../lib/config.ts";
 
 export interface Check {
   check: string;
@@ -16,7 +16,7 @@ export interface Check {
 export async function audit(sql: Sql, { root, dataDir }: StackConfig): Promise<Check[]> {
   const script = readFileSync(join(root, "ops/audit.sql"), "utf8");
   const results = (await sql.unsafe(script).simple()) as unknown as Check[][];
-  return [...(results.at(-1) ?? []), await checkFiles(sql, dataDir)];
+  return [...(results.findLast((rows) => rows.length > 0) ?? []), await checkFiles(sql, dataDir)];
 }
 
 async function checkFiles(sql: Sql, dataDir: string): Promise<Check> {

@@ -36,6 +36,7 @@ export async function takeBase(
   mkdirSync(raw, { recursive: true });
   if (config.serverUser !== undefined) chownSync(raw, config.serverUser.uid, config.serverUser.gid);
   try {
+    report("copying the database");
     await copyByServer(config, admin, raw, report);
     const finishedAt = await databaseTime(admin);
     const tar = join(raw, "base.tar");

@@ -16,11 +16,11 @@ export function backupKey(): Buffer | undefined {
   );
 }
 
-/** @throws StackError when a backup is encrypted and there is no key */
+/** @throws StackError when backups are encrypted and there is no key */
 export function requireKey(key: Buffer | undefined): Buffer {
   if (key !== undefined) return key;
   throw new StackError(
-    "This backup is encrypted, and there is no key.",
-    `Set ${variable} to the key that it was made with.`,
+    "The backups are encrypted, and there is no key.",
+    `Set ${variable} to the key that they are made with, also where you start Staybase.`,
   );
 }

@@ -6,12 +6,9 @@ import {
   chownSync,
   closeSync,
   createWriteStream,
-  existsSync,
   ftruncateSync,
   mkdirSync,
   openSync,
-  readdirSync,
-  readFileSync,
   rmSync,
   writeFileSync,
   writeSync,
@@ -31,15 +28,12 @@ import { ManagedProcess, startGuard } from "../stack/processes.ts";
 import { prepareServerFiles } from "../stack/server-files.ts";
 import type { Report } from "./base.ts";
 import { readManifest, readTar } from "./manifest.ts";
-import { readBackupSettings, spoolFolder } from "./settings.ts";
 import { type Backup, baseFile, manifestFile, segmentFile, storedSegments } from "./store.ts";
 import { openStored } from "./stored-file.ts";
 import type { Target } from "./target.ts";
 
 export interface Recovery {
   config: StackConfig;
-  /** The data folder whose newest changes may not be stored yet. */
-  source: string;
   /** The folder of the backups. */
   folder: string;
   backup: Backup;
@@ -107,32 +101,17 @@ async function unpack(recovery: Recovery, cluster: string, report: Report): Prom
   });
 }
 
-/**
- * Puts every later segment into the cluster: those of the archive, then what this data folder's cluster has written since, if it is
- * the one that was backed up.
- */
-async function addSegments(recovery: Recovery, cluster: string): Promise<void> {
-  const { config, source, folder, backup, target, key } = recovery;
+/** Puts the stored changes since the backup into the cluster. */
+async function addSegments(
+  { config, folder, backup, target, key }: Recovery,
+  cluster: string,
+): Promise<void> {
   if (target.kind === "backup") return; // the tar has the changes that it needs
-  const wal = join(cluster, "pg_wal");
-  const put = (segment: string, content: Buffer) => {
-    const path = join(wal, segment);
-    writeSparse(path, content);
+  for (const segment of storedSegments(folder, backup.line)) {
+    if (segment < backup.firstSegment) continue;
+    const path = join(cluster, "pg_wal", segment);
+    writeSparse(path, await buffer(await openStored(segmentFile(folder, backup.line, segment, key))));
     if (config.serverUser !== undefined) chownSync(path, config.serverUser.uid, config.serverUser.gid);
-  };
-  const isLater = (name: string) => /^[0-9A-F]{24}$/.test(name) && name >= backup.firstSegment;
-  const stored = storedSegments(folder, backup.line).filter(isLater);
-  for (const segment of stored) {
-    put(segment, await buffer(await openStored(segmentFile(folder, backup.line, segment, key))));
-  }
-  const settings = readBackupSettings(source);
-  if (settings?.line !== backup.line || settings.folder !== folder) return;
-  const last = stored.at(-1) ?? "";
-  for (const place of [spoolFolder(source, backup.line), join(source, "postgres/pg_wal")]) {
-    const names = existsSync(place) ? readdirSync(place) : [];
-    for (const name of names.filter((name) => isLater(name) && name > last)) {
-      put(name, readFileSync(join(place, name)));
-    }
   }
 }
 

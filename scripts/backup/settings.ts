@@ -6,6 +6,7 @@ import { appendFileSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync 
 import { join } from "node:path";
 import { z } from "zod";
 import type { StackConfig } from "../lib/config.ts";
+import { StackError } from "../lib/errors.ts";
 import { writeWhole } from "./files.ts";
 
 const schema = z.object({
@@ -13,6 +14,8 @@ const schema = z.object({
   folder: z.string(),
   /** Names this history of changes: a new one after each restore, so that two never write to one archive. */
   line: z.string(),
+  /** Then nothing is stored without a key. */
+  isEncrypted: z.boolean(),
 });
 
 export type BackupSettings = z.infer<typeof schema>;
@@ -23,12 +26,18 @@ const archiveTimeout = 50;
 /** The settings of a data folder; undefined while backups are off. */
 export function readBackupSettings(dataDir: string): BackupSettings | undefined {
   const file = settingsFile(dataDir);
-  return existsSync(file) ? schema.parse(JSON.parse(readFileSync(file, "utf8"))) : undefined;
+  if (!existsSync(file)) return undefined;
+  try {
+    return schema.parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch (error) {
+    const reason = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+    throw new StackError(`${file} is not valid: ${reason}`, "Remove it, and turn backups on with `npm run backup`.");
+  }
 }
 
-/** Turns backups on, or moves them to another folder, with a new line. */
-export function writeBackupSettings(dataDir: string, folder: string): BackupSettings {
-  const settings = { folder, line: randomUUID() };
+/** Turns backups on, or moves them to another folder or key, with a new line. */
+export function writeBackupSettings(dataDir: string, folder: string, isEncrypted: boolean): BackupSettings {
+  const settings = { folder, line: randomUUID(), isEncrypted };
   writeWhole(settingsFile(dataDir), JSON.stringify(settings));
   return settings;
 }
@@ -36,7 +45,7 @@ export function writeBackupSettings(dataDir: string, folder: string): BackupSett
 /** Begins a new line, for a cluster that is another than before. */
 export function renewLine(dataDir: string): void {
   const settings = readBackupSettings(dataDir);
-  if (settings !== undefined) writeBackupSettings(dataDir, settings.folder);
+  if (settings !== undefined) writeBackupSettings(dataDir, settings.folder, settings.isEncrypted);
 }
 
 /** Where Postgres puts the segments of a line; the stack moves them on to the folder of the backups. */

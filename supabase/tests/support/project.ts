@@ -22,7 +22,7 @@ export interface Project {
 export async function createProject(): Promise<Project> {
   const root = join(mkdtempSync(join(tmpdir(), "staybase life-")), "my project");
   mkdirSync(root, { recursive: true });
-  for (const name of ["scripts", "supabase", "types", "package.json", "package-lock.json"])
+  for (const name of ["scripts", "supabase", "ops", "types", "package.json", "package-lock.json"])
     cpSync(join(projectRoot, name), join(root, name), { recursive: true });
   symlinkSync(join(projectRoot, "node_modules"), join(root, "node_modules"));
   const ports = await testPorts();
