@@ -45,7 +45,7 @@ interface Target {
 
 const shapes = {
   "viewport of 4 km": {},
-  "viewport of 30 km": { reads: 15 },
+  "viewport of 30 km": { reads: 30 },
   "viewport of 30 km, no dates": {},
   "viewport of 100 properties": { isEqual: true },
   "viewport of the largest city": {},

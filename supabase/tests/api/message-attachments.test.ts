@@ -17,7 +17,7 @@ let picture: StoredFile;
 beforeAll(async () => {
   [host, guest, stranger] = await Promise.all([signUp("Ana"), signUp("Ben"), signUp("Eva")]);
   thread = await startThread(guest, await createBookable(host));
-  picture = await storeFile(guest, { kind: "attachment", thread_id: thread });
+  picture = await storeFile(guest, { kind: "attachment", thread_id: thread }, { bytes: png });
 });
 
 const files = (person: Pick<Person, "client">) => person.client.storage.from("message-attachments");

@@ -1,10 +1,11 @@
 // Photos of properties through Storage and the Edge Function `files`: what becomes a photo, and that nothing is left behind.
 
+import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { anonymous, callFunction } from "../support/clients.ts";
 import { database } from "../support/database.ts";
 import { errorCodes } from "../support/errors.ts";
-import { addFile, passRemovalDelay, png, type StoredFile, upload } from "../support/files.ts";
+import { addFile, newPng, passRemovalDelay, png, type StoredFile, storeFile, upload } from "../support/files.ts";
 import { type Person, signUp } from "../support/people.ts";
 import { addPhoto, createDraft, createPublished } from "../support/properties.ts";
 import { stack } from "../support/stack.ts";
@@ -65,6 +66,35 @@ describe("a photo", () => {
     expect(await (await callFunction("files", ana, body)).json()).toEqual(answers[0]);
   });
 
+  it("has a name made of its content, and the same picture is the same photo of its property", async () => {
+    const bytes = newPng();
+    const add = async (id: string) =>
+      storeFile(ana, { kind: "property_photo", property_id: id, alt_text: "Door" }, { bytes });
+    const [draft, other] = await Promise.all([createDraft(ana.client), createDraft(ana.client)]);
+    const first = await add(draft);
+    const copy = Buffer.from(await (await fetch(publicUrl(first.path))).arrayBuffer());
+    const name = createHash("sha256").update(copy).digest("hex").slice(0, 32);
+    expect(first.path).toBe(`${draft}/${name}.png`);
+    expect(await add(draft)).toEqual(first);
+    expect((await add(other)).path).toBe(`${other}/${name}.png`);
+
+    const photo = () => ana.client.from("property_photos");
+    // the object of a photo that comes back at once outlives the removal of the former one
+    await photo().delete().eq("id", `${first.photo_id}`).throwOnError();
+    const again = await add(draft);
+    expect(again.photo_id).not.toBe(first.photo_id);
+    await until(
+      async () =>
+        (await sql`select 1 from pgmq.q_object_removals where message ->> 'path' = ${first.path}`).length ===
+        0,
+      "the removal of the former photo",
+    );
+    expect((await fetch(publicUrl(again.path))).ok).toBe(true);
+    await ana.client.from("properties").delete().eq("id", draft).throwOnError();
+    await untilRemoved(again.path);
+    expect((await fetch(publicUrl(`${other}/${name}.png`))).ok).toBe(true);
+  });
+
   it("is removed from Storage when its draft is deleted", async () => {
     const id = await createDraft(ana.client);
     const { path } = (await (await addPhoto(ana, id)).json()) as StoredFile;
@@ -87,7 +117,8 @@ describe("a photo is refused", () => {
   });
 
   it("when it would replace, remove or move the file of an accepted photo", async () => {
-    const { path } = (await (await addPhoto(ana, property)).json()) as StoredFile;
+    const photo = { kind: "property_photo", property_id: property, alt_text: "Door" } as const;
+    const { path } = await storeFile(ana, photo, { bytes: png });
     const photos = ana.client.storage.from("property-photos");
     const script = "<script>alert(1)</script>";
     const options = { contentType: "image/png" };

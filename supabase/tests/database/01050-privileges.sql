@@ -94,6 +94,8 @@ select bag_eq(
         ('public.apply_fraud_warning service_role'),
         ('public.assign_goodwill authenticated,service_role'),
         ('public.decline_money_request authenticated'),
+        ('public.keeps_object service_role'),
+        ('public.name_file service_role'),
         ('public.preview_refund authenticated,service_role'),
         ('public.refund_booking authenticated,service_role'),
         ('public.apply_account service_role'),

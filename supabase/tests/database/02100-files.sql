@@ -1,6 +1,6 @@
 -- Files: raw uploads that only their owner reads, limits, cleaned copies, what rows may name, and what is removed.
 begin;
-select plan(61);
+select plan(72);
 
 -- the tests below set smaller limits
 select results_eq(
@@ -78,6 +78,8 @@ select lives_ok('select pg_temp.upload(ben || ''/1.png'') from world', 'F16 the 
 select throws_ok('select public.begin_file(ben, ''avatar'', ben || ''/1.png'') from world', '42501', null, 'F17 clients cannot call begin_file');
 select throws_ok('select public.finish_file(gen_random_uuid(), 1)', '42501', null, 'F18 clients cannot call finish_file');
 select throws_ok('select public.fail_file(gen_random_uuid(), ''x'')', '42501', null, 'F19 clients cannot call fail_file');
+select throws_ok('select public.name_file(gen_random_uuid(), ''x'')', '42501', null, 'F62 clients cannot call name_file');
+select throws_ok('select public.keeps_object(''avatars'', ''x'')', '42501', null, 'F63 clients cannot call keeps_object');
 select tests.act_as('service_role');
 select tests.throws_code('select public.begin_file(ana, ''avatar'', ben || ''/1.png'') from world', 'upload_not_found', 'F20 the upload of another person is not found');
 select tests.throws_code('select public.begin_file(ana, ''avatar'', ana || ''/none.png'') from world', 'upload_not_found', 'F21 a file needs an upload');
@@ -158,6 +160,42 @@ select tests.throws_code('update public.profiles set avatar_path = (select file 
 select tests.act_as('authenticated', ben) from world;
 select public.delete_account();
 select is(pg_temp.queued('uploads', ben || '/1.png'), 1::bigint, 'F58 raw files go with the account') from world;
+
+
+-- names made of the content
+select tests.act_as('postgres');
+update private.file_kinds set files_per_hour = 99, files_per_person = 99, bytes_per_person = 9999;
+update private.settings set value = '99' where name = 'uploads_per_person';
+create temporary table picture on commit drop as select null::jsonb as first, null::jsonb as second, null::text as path;
+grant select, update on picture to service_role, authenticated;
+update picture set path = home || '/' || repeat('a', 32) || '.png' from world;
+select tests.act_as('authenticated', ana) from world;
+select pg_temp.upload(ana || '/' || n || '.png') from world, generate_series(11, 13) n;
+select tests.act_as('service_role');
+update picture set first = public.begin_file(ana, 'property_photo', ana || '/11.png', home), second = public.begin_file(ana, 'property_photo', ana || '/12.png', home) from world;
+update picture set first = public.name_file((first ->> 'id')::uuid, repeat('a', 32)), second = public.name_file((second ->> 'id')::uuid, repeat('a', 32));
+select is(array[first ->> 'path', second ->> 'path'], array[path, path], 'F64 the same picture has the same name in a property') from picture;
+update picture set first = public.finish_file((first ->> 'id')::uuid, 9, 'Door');
+select tests.act_as('authenticated', ana) from world;
+delete from public.property_photos where id = (select (first ->> 'photo_id')::uuid from picture);
+select is(pg_temp.queued('property-photos', path), 1::bigint, 'F65 a deleted photo leaves a job') from picture;
+select tests.act_as('service_role');
+select ok(public.keeps_object('property-photos', path), 'F66 which keeps the object for an upload of the same picture') from picture;
+update picture set second = public.finish_file((second ->> 'id')::uuid, 9, 'Door');
+select isnt(second ->> 'photo_id', null, 'F67 that becomes a photo') from picture;
+select is(public.begin_file(ana, 'property_photo', ana || '/12.png', home), second, 'F68 a repeated call gets the same answer') from picture, world;
+update picture set first = public.begin_file(ana, 'property_photo', ana || '/13.png', home) from world;
+select is(public.name_file((first ->> 'id')::uuid, repeat('a', 32)) ->> 'path', first ->> 'path', 'F69 while a removal of the name waits, a file keeps its own') from picture;
+select tests.act_as('authenticated', ana) from world;
+delete from public.property_photos where id = (select (second ->> 'photo_id')::uuid from picture);
+select tests.act_as('service_role');
+select ok(not public.keeps_object('property-photos', path), 'F70 the object of no file is removed') from picture;
+select tests.act_as('postgres');
+select pgmq.purge_queue('object_removals');
+select tests.act_as('service_role');
+update picture set first = public.name_file((first ->> 'id')::uuid, repeat('a', 32));
+select is(first ->> 'path', path, 'F71 afterwards the name is free again') from picture;
+select tests.throws_code('select public.name_file(gen_random_uuid(), repeat(''a'', 32))', 'upload_not_found', 'F72 a file that is gone is not named');
 
 select * from finish();
 rollback;

@@ -1,5 +1,7 @@
 // Files as an app sends them: uploaded to the private bucket, then handed to the Edge Function `files`.
 
+import { randomBytes } from "node:crypto";
+import { crc32, deflateSync } from "node:zlib";
 import type { Sql } from "postgres";
 import { callFunction } from "./clients.ts";
 import type { Person } from "./people.ts";
@@ -9,6 +11,23 @@ export const png = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
   "base64",
 );
+
+/** A PNG of one pixel in a random colour: a picture that no other test has. */
+export function newPng(): Buffer {
+  const chunk = (type: string, content: Buffer) => {
+    const body = Buffer.concat([Buffer.from(type, "latin1"), content]);
+    const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(content.length);
+    sum.writeUInt32BE(crc32(body));
+    return Buffer.concat([length, body, sum]);
+  };
+  return Buffer.concat([
+    png.subarray(0, 8),
+    chunk("IHDR", Buffer.from([0, 0, 0, 1, 0, 0, 0, 1, 16, 2, 0, 0, 0])),
+    chunk("IDAT", deflateSync(Buffer.concat([Buffer.of(0), randomBytes(6)]))),
+    chunk("IEND", Buffer.alloc(0)),
+  ]);
+}
 
 /** What a file becomes. */
 export type Purpose =
@@ -27,7 +46,7 @@ export interface StoredFile {
 /** Uploads a `File`, as a browser does, and returns its path. */
 export async function upload(
   person: Person,
-  { bytes = png as Uint8Array, contentType = "image/png", name = `${crypto.randomUUID()}.png` } = {},
+  { bytes = newPng() as Uint8Array, contentType = "image/png", name = `${crypto.randomUUID()}.png` } = {},
 ): Promise<string> {
   const path = `${person.id}/${name}`;
   const file = new File([bytes.slice()], "photo", { type: contentType });
