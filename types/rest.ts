@@ -27549,6 +27549,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
     };
   };
   "deliver-webhooks": {
@@ -27611,6 +27612,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
     };
   };
   files: {
@@ -27742,6 +27744,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
     };
   };
   payments: {
@@ -27806,6 +27809,15 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      /** @description There is no such booking. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       /** @description This function does not support this HTTP method. */
       405: {
         headers: {
@@ -27833,6 +27845,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
     };
   };
   "remove-objects": {
@@ -27895,6 +27908,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
     };
   };
   "send-mails": {
@@ -27957,6 +27971,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
     };
   };
   statement: {
@@ -28004,6 +28019,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
     };
   };
 }
