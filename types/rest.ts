@@ -30662,6 +30662,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
     };
   };
   "deliver-webhooks": {
@@ -30724,6 +30725,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
     };
   };
   files: {
@@ -30855,6 +30857,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
     };
   };
   payments: {
@@ -30919,6 +30922,15 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      /** @description There is no such booking. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       /** @description This function does not support this HTTP method. */
       405: {
         headers: {
@@ -30946,6 +30958,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
     };
   };
   "remove-objects": {
@@ -31008,6 +31021,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
     };
   };
   "send-mails": {
@@ -31070,6 +31084,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
     };
   };
   statement: {
@@ -31117,6 +31132,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
     };
   };
 }

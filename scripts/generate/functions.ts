@@ -60,6 +60,8 @@ function operation(name: string, contract: Contract): Operation {
           ),
         },
       ]),
+      // what a function of the database refuses
+      ["default", { $ref: "#/components/responses/default" }],
     ]),
   };
 }

@@ -31,12 +31,15 @@ export const contract = {
   answers: {
     200: { description: "The PaymentIntent, or the status not_needed.", schema: answerSchema },
   },
-  errors: contractErrors(
-    "bad_request",
-    "not_signed_in",
-    "card_declined",
-    "payment_refused",
-    "method_not_allowed",
-    "payments_unavailable",
-  ),
+  errors: {
+    ...contractErrors(
+      "bad_request",
+      "not_signed_in",
+      "card_declined",
+      "payment_refused",
+      "method_not_allowed",
+      "payments_unavailable",
+    ),
+    404: { code: "PT404", message: "There is no such booking." },
+  },
 } satisfies Contract;
