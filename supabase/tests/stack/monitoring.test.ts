@@ -4,47 +4,49 @@
 
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import postgres, { type Sql } from "postgres";
+import type { Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dashboards } from "../../../scripts/generate/dashboards.ts";
+import type { StackConfig } from "../../../scripts/lib/config.ts";
+import { openDatabase } from "../../../scripts/lib/database.ts";
 import { mostSeries } from "../../../scripts/stack/http-metrics.ts";
 import { runningParts } from "../../../scripts/stack/parts.ts";
+import { type Stack, startStack } from "../../../scripts/stack/stack.ts";
+import { removeTestData, testConfig } from "../../../scripts/test/config.ts";
 import { alertRules } from "../support/alerts.ts";
 import { withoutTriggers } from "../support/database.ts";
-import { createProject, type Project, type Run, removeProject, run, start } from "../support/project.ts";
 import { evaluate, metricsIn, type Series, seriesOf } from "../support/promql.ts";
 import { until } from "../support/time.ts";
 
 const token = "staybase-local-metrics";
 const secretKey = "sb_secret_N7UND0UgjKTVK-Uodkm0Hg_xSvEMPvz";
 const openMetrics = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3";
-let project: Project;
-let stack: Run | undefined;
+let config: StackConfig;
+let stack: Stack | undefined;
 let sql: Sql;
 let archive: string;
 
 beforeAll(async () => {
-  project = await createProject();
-  archive = join(project.dataDir, "archive");
-  stack = await start(project);
+  config = await testConfig();
+  archive = join(config.dataDir, "archive");
+  stack = await startStack(config);
   mkdirSync(archive);
   chmodSync(archive, 0o777); // the server may run as another user
-  sql = postgres(`postgresql://supabase_admin:postgres@127.0.0.1:${project.ports.db}/postgres`, { max: 1 });
+  sql = openDatabase(config, "supabase_admin");
   await sql`alter system set archive_mode = on`;
   await sql`alter system set archive_library = 'basic_archive'`;
   await sql.unsafe(`alter system set basic_archive.archive_directory = '${archive}'`);
-  await run(project, "stop").ended;
-  stack = await start(project);
-}, 120_000);
+  await stack.stop();
+  stack = await startStack(config);
+}, 300_000);
 afterAll(async () => {
   await sql?.end({ timeout: 1 });
-  await run(project, "stop").ended;
-  await stack?.ended;
-  removeProject(project);
+  await stack?.stop();
+  removeTestData(config);
 });
 
 const get = (path: string, headers: Record<string, string> = {}, method = "GET") =>
-  fetch(`http://127.0.0.1:${project.ports.api}${path}`, { method, headers });
+  fetch(`http://127.0.0.1:${config.ports.api}${path}`, { method, headers });
 const scrape = (headers: Record<string, string> = {}) =>
   get("/functions/v1/metrics", { authorization: `Bearer ${token}`, ...headers });
 
@@ -142,6 +144,9 @@ describe("faults", () => {
     const reconciled = await get("/functions/v1/reconcile", { apikey: secretKey }, "POST");
     expect(reconciled.status).toBe(200);
     await sql`update private.settings set value = now()::text where name = 'last_backup_at'`;
+  });
+
+  it("none: no alert is true", async () => {
     await expect.poll(truth, { timeout: 30_000 }).toEqual([]);
   });
 
@@ -170,6 +175,7 @@ describe("faults", () => {
       parts: { mail: false, rest: true },
     });
     await sql`update private.settings set value = ${setting?.value} where name = 'functions_url'`;
+    await sql`select private.wake_workers()`; // what the clock does every ten seconds
     await expect.poll(truth, { timeout: 30_000 }).toEqual([]);
   });
 
@@ -223,7 +229,7 @@ describe("health", () => {
 
   it.each(["rest", "mail"])("names %s when its process was killed, and recovers", async (name) => {
     await until(async () => {
-      const part = runningParts(project.dataDir).find((one) => one.name === name);
+      const part = runningParts(config.dataDir).find((one) => one.name === name);
       if (part !== undefined) process.kill(part.pid, "SIGKILL");
       return (await partsOf()).includes(name) && (await get("/health/live")).ok;
     }, `${name} to be named`);
