@@ -3571,6 +3571,7 @@ export type Database = {
         Args: { p_limit?: number };
         Returns: {
           attempt: number;
+          is_old: boolean;
           kind: string;
           lease: string;
           message: Json;

@@ -3160,7 +3160,7 @@ export interface paths {
     put?: never;
     /**
      * Take Stripe tasks
-     * @description Takes up to p_limit (1 to 100) due tasks under a lease of 60 seconds. For the service role; definer, because no API role may write private.stripe_tasks.
+     * @description Takes up to p_limit (1 to 100) due tasks under a lease of 60 seconds. is_old: Stripe may have forgotten the task's idempotency key, so the worker looks first for what the task made before. For the service role; definer, because no API role may write private.stripe_tasks.
      */
     post: operations["call_take_stripe_tasks"];
     delete?: never;
@@ -26976,6 +26976,7 @@ export interface operations {
             /** Format: int32 */
             attempt: number | null;
             message: unknown;
+            is_old: boolean | null;
           }[];
         };
       };
@@ -28088,7 +28089,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `orphan_closed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -28270,7 +28271,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `orphan_closed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;

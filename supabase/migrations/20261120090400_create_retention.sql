@@ -94,7 +94,7 @@ from (values
     ]),
     ('Jobs are deleted when they are done.', array['pgmq.q_object_removals', 'pgmq.q_mails', 'pgmq.q_webhooks']),
     ('Not in use: jobs are deleted, not archived.', array['pgmq.a_object_removals', 'pgmq.a_mails', 'pgmq.a_webhooks']),
-    ('The extension''s own list of queues or jobs.', array['pgmq.meta', 'cron.job']),
+    ('The extension''s own list of queues or jobs.', array['pgmq.meta', 'pgmq.notify_insert_throttle', 'pgmq.topic_bindings', 'cron.job']),
     ('pg_net deletes what was sent, and answers after 6 hours.', array['net.http_request_queue', 'net._http_response'])
 ) as k (reason, names)
 cross join lateral unnest(k.names) as t (name);
