@@ -3755,6 +3755,7 @@ export type Database = {
         Args: { p_limit?: number };
         Returns: {
           attempt: number;
+          is_old: boolean;
           kind: string;
           lease: string;
           message: Json;

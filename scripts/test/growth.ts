@@ -154,6 +154,7 @@ const queries: Query[] = [
   },
   { name: "response of a host", as: "guest", sql: "select public.host_response($host)" },
   { name: "report resolved", as: "operator", sql: "select public.resolve_report($booking, 'Done')" },
+  { name: "retention", as: "operator", sql: "select public.retention()" },
   { name: "orphans searched", as: "operator", sql: "select public.sweep_orphans(now())" },
   {
     name: "page of a search for orphans",

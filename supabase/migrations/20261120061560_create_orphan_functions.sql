@@ -121,8 +121,8 @@ declare
     v_found text[];
     v_pause interval := '0';
 begin
-    select s.* into v_sweep from public.orphan_sweeps s where s.id = p_sweep_id and s.page = p_page and s.finished_at is null for update;
-    if not found then
+    select s.* into v_sweep from public.orphan_sweeps s where s.id = p_sweep_id for update;
+    if v_sweep.page is distinct from p_page or v_sweep.finished_at is not null then
         return 'ignored: the page was saved before';
     end if;
     v_found := array(

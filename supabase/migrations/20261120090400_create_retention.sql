@@ -33,7 +33,7 @@ create index stripe_tasks_done_at_idx on private.stripe_tasks (done_at) where do
 create index webhook_deliveries_delivered_at_idx on public.webhook_deliveries (delivered_at) where delivered_at is not null;
 create index webhook_deliveries_undelivered_idx on public.webhook_deliveries (created_at) where delivered_at is null;
 create index notifications_read_at_idx on public.notifications (read_at) where read_at is not null;
-create index notifications_old_unread_idx on public.notifications (created_at) where read_at is null;
+create index notifications_created_at_idx on public.notifications (created_at);
 create index dead_jobs_died_at_idx on public.dead_jobs (died_at);
 create index job_failures_at_idx on private.job_failures (at);
 
@@ -94,7 +94,7 @@ from (values
     ]),
     ('Jobs are deleted when they are done.', array['pgmq.q_object_removals', 'pgmq.q_mails', 'pgmq.q_webhooks']),
     ('Not in use: jobs are deleted, not archived.', array['pgmq.a_object_removals', 'pgmq.a_mails', 'pgmq.a_webhooks']),
-    ('The extension''s own list of queues or jobs.', array['pgmq.meta', 'cron.job']),
+    ('The extension''s own list of queues or jobs.', array['pgmq.meta', 'pgmq.notify_insert_throttle', 'pgmq.topic_bindings', 'cron.job']),
     ('pg_net deletes what was sent, and answers after 6 hours.', array['net.http_request_queue', 'net._http_response'])
 ) as k (reason, names)
 cross join lateral unnest(k.names) as t (name);

@@ -3711,6 +3711,7 @@ export type Database = {
         Args: { p_limit?: number };
         Returns: {
           attempt: number;
+          is_old: boolean;
           kind: string;
           lease: string;
           message: Json;

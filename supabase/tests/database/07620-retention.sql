@@ -97,6 +97,7 @@ insert into private.stripe_tasks (kind, subject) values ('event', 'evt_re_300_1'
 select is(private.task_message(t) -> 'object' ->> 'id', 'ch_re', 'RE13 and can be applied again') from private.stripe_tasks t where t.subject = 'evt_re_300_1';
 
 -- batches
+select private.apply_retention();
 insert into private.job_failures (queue, job_id, attempt, error, at) select 'mails', -1, 1, 'old', now() - interval '31 days' from generate_series(1, 1100);
 select private.apply_retention();
 select is((select count(*) from private.job_failures where error = 'old'), 100::bigint, 'RE14 a run removes 1,000 rows of a rule');
