@@ -65,7 +65,10 @@ export function projectChecks(project: Project, root: string, toml: Toml): Recor
         : "private.check_request does not run: set pgrst.db_pre_request of the role authenticator, as migration 0106 does.";
     },
     "tables are never counted by estimate": async () => {
-      const body = await sendTwoPreferences(project, "/rest/v1/properties?limit=0", ["count=planned", "tx=commit"]);
+      const body = await sendTwoPreferences(project, "/rest/v1/properties?limit=0", [
+        "count=planned",
+        "tx=commit",
+      ]);
       return refusesEstimate(body)
         ? undefined
         : "a policy with private.refuse_estimate is missing: run the last migration again.";

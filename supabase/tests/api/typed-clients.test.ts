@@ -1,4 +1,4 @@
-// The fields and formats that typed clients insist on. A field is required here when supabase-swift, supabase-kt, gotrue-go or storage-go
+// The fields and formats that typed clients insist on. A field is required here when the client of Swift, Kotlin or Go
 // cannot decode an answer without it: Kotlin takes a null, but no absent field without a default; a Swift Date takes no other format.
 
 import { beforeAll, describe, expect, it } from "vitest";

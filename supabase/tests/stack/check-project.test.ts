@@ -116,7 +116,8 @@ it("finds an exposed schema, checks that do not run, and a project that does not
 
 it("finds that PostgREST runs no check, though policies still refuse estimates", async () => {
   const sql = database();
-  const setting = (value: string) => sql.unsafe(`alter role authenticator ${value}; notify pgrst, 'reload config'`);
+  const setting = (value: string) =>
+    sql.unsafe(`alter role authenticator ${value}; notify pgrst, 'reload config'`);
   const found = () => check(stack.apiUrl).then((lines) => lines.map((line) => line.split(":")[0]));
   try {
     await setting("reset pgrst.db_pre_request");
