@@ -17914,7 +17914,7 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "OrphansConnection"; ofType: null };
           };
         };
-        pace: { name: "pace"; type: { kind: "OBJECT"; name: "Paces"; ofType: null } };
+        pace: { name: "pace"; type: { kind: "OBJECT"; name: "PacesConnection"; ofType: null } };
         pacesByPk: { name: "pacesByPk"; type: { kind: "OBJECT"; name: "Paces"; ofType: null } };
         pacesCollection: {
           name: "pacesCollection";

@@ -3400,7 +3400,7 @@ export interface paths {
     put?: never;
     /**
      * Take Stripe tasks
-     * @description Takes up to p_limit (1 to 100) due tasks, of kinds that are not paused, under a lease of 60 seconds. For the service role; definer, because no API role may write private.stripe_tasks.
+     * @description Takes up to p_limit (1 to 100) due tasks, of kinds that are not paused, under a lease of 60 seconds. is_old: Stripe may have forgotten the task's idempotency key, so the worker looks first for what the task made before. For the service role; definer, because no API role may write private.stripe_tasks.
      */
     post: operations["call_take_stripe_tasks"];
     delete?: never;
@@ -6040,6 +6040,21 @@ export interface components {
       }[];
       /** Format: date-time */
       created_at: string;
+      /**
+       * Format: uuid
+       * @description Guest of the booking.
+       */
+      guest_id: string;
+      /**
+       * Format: uuid
+       * @description Host of the booking.
+       */
+      host_id: string;
+      /**
+       * Format: uuid
+       * @description Property of the booking.
+       */
+      property_id: string;
     };
     /** @description Cancellations and no-shows, with refunds; preview_cancellation returns one that has not happened. Amounts in minor units; guest, host and operators can read them. */
     cancellations: {
@@ -6133,6 +6148,21 @@ export interface components {
       }[];
       /** Format: date-time */
       created_at: string;
+      /**
+       * Format: uuid
+       * @description Guest of the booking.
+       */
+      guest_id: string;
+      /**
+       * Format: uuid
+       * @description Host of the booking.
+       */
+      host_id: string;
+      /**
+       * Format: uuid
+       * @description Property of the booking.
+       */
+      property_id: string;
     };
     /** @description Payments of guests for bookings, in minor units. The Edge Function payments begins them; the database begins the charge of a further instalment. */
     payments: {
@@ -6276,6 +6306,21 @@ export interface components {
       created_at: string;
       /** Format: date-time */
       updated_at: string;
+      /**
+       * Format: uuid
+       * @description Guest of the booking.
+       */
+      guest_id: string;
+      /**
+       * Format: uuid
+       * @description Host of the booking.
+       */
+      host_id: string;
+      /**
+       * Format: uuid
+       * @description Property of the booking.
+       */
+      property_id: string;
     };
     /** @description Requests of hosts for money of their guests, such as for a late check-out. Guest, host and operators can read them; nothing is charged before the guest accepts. */
     money_requests: {
@@ -6365,7 +6410,7 @@ export interface components {
       description?: string | null;
       /** @description Account of the entry: guest, host_payable, or an account of the platform. */
       account?: string | null;
-      /** @description ISO 4217 code of the amount. This is a Foreign Key to `currencies.code`. */
+      /** @description ISO 4217 code of the amount. */
       currency?: string | null;
       /**
        * Format: int64
@@ -6452,10 +6497,7 @@ export interface components {
     host_statement: {
       /** Format: int64 */
       id?: number | null;
-      /**
-       * Format: uuid
-       * @description This is a Foreign Key to `profiles.id`.
-       */
+      /** Format: uuid */
       host_id?: string | null;
       /**
        * Format: date-time
@@ -6471,7 +6513,7 @@ export interface components {
       kind?: string | null;
       /** @description Description of the movement in words. */
       description?: string | null;
-      /** @description ISO 4217 code of the amounts. This is a Foreign Key to `currencies.code`. */
+      /** @description ISO 4217 code of the amounts. */
       currency?: string | null;
       /**
        * Format: int64
@@ -8414,6 +8456,12 @@ export interface components {
     /** @description The refund of each line of the booking. */
     "rowFilter.cancellations.lines": components["schemas"]["Filter"];
     "rowFilter.cancellations.created_at": components["schemas"]["Filter"];
+    /** @description Guest of the booking. */
+    "rowFilter.cancellations.guest_id": components["schemas"]["Filter"];
+    /** @description Host of the booking. */
+    "rowFilter.cancellations.host_id": components["schemas"]["Filter"];
+    /** @description Property of the booking. */
+    "rowFilter.cancellations.property_id": components["schemas"]["Filter"];
     "rowFilter.booking_line_items.booking_id": components["schemas"]["Filter"];
     "rowFilter.booking_line_items.position": components["schemas"]["Filter"];
     /** @description What the line charges. */
@@ -8549,6 +8597,12 @@ export interface components {
     /** @description The lines of guest_total, without host amounts. */
     "rowFilter.booking_alterations.lines": components["schemas"]["Filter"];
     "rowFilter.booking_alterations.created_at": components["schemas"]["Filter"];
+    /** @description Guest of the booking. */
+    "rowFilter.booking_alterations.guest_id": components["schemas"]["Filter"];
+    /** @description Host of the booking. */
+    "rowFilter.booking_alterations.host_id": components["schemas"]["Filter"];
+    /** @description Property of the booking. */
+    "rowFilter.booking_alterations.property_id": components["schemas"]["Filter"];
     "rowFilter.house_rules.property_id": components["schemas"]["Filter"];
     "rowFilter.house_rules.version": components["schemas"]["Filter"];
     /** @description Whether guests may smoke indoors. */
@@ -8780,6 +8834,12 @@ export interface components {
     "rowFilter.refunds.made_by": components["schemas"]["Filter"];
     "rowFilter.refunds.created_at": components["schemas"]["Filter"];
     "rowFilter.refunds.updated_at": components["schemas"]["Filter"];
+    /** @description Guest of the booking. */
+    "rowFilter.refunds.guest_id": components["schemas"]["Filter"];
+    /** @description Host of the booking. */
+    "rowFilter.refunds.host_id": components["schemas"]["Filter"];
+    /** @description Property of the booking. */
+    "rowFilter.refunds.property_id": components["schemas"]["Filter"];
     "rowFilter.reports.id": components["schemas"]["Filter"];
     /** @description Who reported it; null for cases of the system. */
     "rowFilter.reports.reporter_id": components["schemas"]["Filter"];
@@ -16046,6 +16106,12 @@ export interface operations {
         /** @description The lines of guest_total, without host amounts. */
         lines?: components["parameters"]["rowFilter.booking_alterations.lines"];
         created_at?: components["parameters"]["rowFilter.booking_alterations.created_at"];
+        /** @description Guest of the booking. */
+        guest_id?: components["parameters"]["rowFilter.booking_alterations.guest_id"];
+        /** @description Host of the booking. */
+        host_id?: components["parameters"]["rowFilter.booking_alterations.host_id"];
+        /** @description Property of the booking. */
+        property_id?: components["parameters"]["rowFilter.booking_alterations.property_id"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
@@ -16591,6 +16657,12 @@ export interface operations {
         /** @description The refund of each line of the booking. */
         lines?: components["parameters"]["rowFilter.cancellations.lines"];
         created_at?: components["parameters"]["rowFilter.cancellations.created_at"];
+        /** @description Guest of the booking. */
+        guest_id?: components["parameters"]["rowFilter.cancellations.guest_id"];
+        /** @description Host of the booking. */
+        host_id?: components["parameters"]["rowFilter.cancellations.host_id"];
+        /** @description Property of the booking. */
+        property_id?: components["parameters"]["rowFilter.cancellations.property_id"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
@@ -17343,6 +17415,12 @@ export interface operations {
         made_by?: components["parameters"]["rowFilter.refunds.made_by"];
         created_at?: components["parameters"]["rowFilter.refunds.created_at"];
         updated_at?: components["parameters"]["rowFilter.refunds.updated_at"];
+        /** @description Guest of the booking. */
+        guest_id?: components["parameters"]["rowFilter.refunds.guest_id"];
+        /** @description Host of the booking. */
+        host_id?: components["parameters"]["rowFilter.refunds.host_id"];
+        /** @description Property of the booking. */
+        property_id?: components["parameters"]["rowFilter.refunds.property_id"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
@@ -28860,6 +28938,7 @@ export interface operations {
             /** Format: int32 */
             attempt: number | null;
             message: unknown;
+            is_old: boolean | null;
           }[];
         };
       };
@@ -29972,7 +30051,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `orphan_closed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -30154,7 +30233,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `orphan_closed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;

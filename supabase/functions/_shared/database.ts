@@ -2868,6 +2868,7 @@ export type Database = {
       };
       join_wishlist: { Args: { p_token: string }; Returns: string };
       keep_internal_run: { Args: { p_function: string; p_lease: string }; Returns: boolean };
+      keeps_object: { Args: { p_bucket: string; p_path: string }; Returns: boolean };
       lost_demand: {
         Args: { p_from: string; p_properties?: string[]; p_until: string };
         Returns: Database["public"]["CompositeTypes"]["refused_stays"][];
@@ -2928,6 +2929,7 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      name_file: { Args: { p_content: string; p_file: string }; Returns: Json };
       pace: {
         Args: { p_as_of: string; p_month: string; p_properties?: string[]; p_until?: string };
         Returns: Database["public"]["CompositeTypes"]["pace_of_month"];
