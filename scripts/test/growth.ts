@@ -129,12 +129,6 @@ const queries: Query[] = [
     sql: `select private.ids_by_words(jsonb_populate_record(null::private.search,
       '{"words": "lighthouse", "area_names": ["city"], "tiles": [1], "west": 0, "east": 1, "south": 0, "north": 1}'), null, 'infinity')`,
   },
-  // the map of the books has too few tiles for these
-  ...["price", "rating", "recommendation", "sample"].map((order) => ({
-    name: `candidates of the world by ${order}`,
-    sql: `select private.candidates_of_world_by_${order}(jsonb_populate_record(null::private.search, '{"needs": 0, "amenities": 0}'),
-      array[row(null, 1, 1, -1e8, 1e8)::private.search_part], null, null, 20, 40)`,
-  })),
   { name: "acceptance", as: "host", sql: "select public.accept_booking($booking)" },
   { name: "refusal", as: "host", sql: "select public.decline_booking($booking)" },
   { name: "confirmation", as: "operator", sql: "select public.confirm_booking($booking)" },
