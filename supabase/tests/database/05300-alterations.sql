@@ -193,7 +193,7 @@ select throws_ok(
 select is((select count(*)::integer from world, lateral public.cancel_booking(stay)), 1, 'AL51 a suspended guest can cancel');
 select is((select b.open_alteration_id from public.bookings b, world where b.id = stay), null, 'AL52 the cancellation ends the proposal');
 
--- a proposal belongs to the parties of its booking, whoever writes it
+-- a proposal belongs to the parties of its booking, also when its writer names others
 select tests.act_as('postgres');
 insert into public.booking_alterations (
     booking_id, guest_id, host_id, property_id, proposed_by, expires_at, answer, answered_at, check_in, check_out, adults, children, infants,
