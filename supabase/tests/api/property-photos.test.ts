@@ -5,7 +5,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { anonymous, callFunction } from "../support/clients.ts";
 import { database } from "../support/database.ts";
 import { errorCodes } from "../support/errors.ts";
-import { addFile, newPng, passRemovalDelay, png, type StoredFile, storeFile, upload } from "../support/files.ts";
+import {
+  addFile,
+  newPng,
+  passRemovalDelay,
+  png,
+  type StoredFile,
+  storeFile,
+  upload,
+} from "../support/files.ts";
 import { type Person, signUp } from "../support/people.ts";
 import { addPhoto, createDraft, createPublished } from "../support/properties.ts";
 import { stack } from "../support/stack.ts";
