@@ -190,7 +190,7 @@ end
 $$;
 comment on function private.notify_of_money is
     'Trigger, with the kind of notification as argument: notifies the guest of a failed payment or a refund, and the host of a payout. Definer, because the service role cannot read private.bookings.';
-create trigger notify_of_failure after update of last_error on public.payments for each row
+create trigger _300_notify_of_failure after update of last_error on public.payments for each row
     when (new.last_error is not null and new.status = 'requires_payment') execute function private.notify_of_money('payment_failed');
 create trigger _200_notify_of_refund after update of status on public.refunds for each row
     when (new.status = 'succeeded' and old.status <> 'succeeded') execute function private.notify_of_money('refund_sent');

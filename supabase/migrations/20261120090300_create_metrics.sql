@@ -157,7 +157,7 @@ set search_path = ''
 as $$
 declare
     v_size constant bigint := 5000;
-    v_last constant bigint := coalesce((select max(e.id) from private.ledger_entries e), 0);
+    v_last constant bigint := coalesce((select max(e.id) from private.ledger_entries e where e.id > 0), 0);
     v_check record;
     v_from bigint;
     v_through bigint;
