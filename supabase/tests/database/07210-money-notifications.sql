@@ -72,7 +72,7 @@ select is_empty(
         select from pg_catalog.pg_enum e where e.enumtypid = 'public.booking_status'::regtype and k.id = 'booking_' || e.enumlabel
     )$$, 'NM16 every kind of notification is used by a function or trigger'
 );
-select is((select count(*)::integer from public.notification_kinds), 24, 'NM17 there are 24 kinds of notifications');
+select is((select count(*)::integer from public.notification_kinds), 25, 'NM17 there are 25 kinds of notifications');
 
 select * from finish();
 rollback;
