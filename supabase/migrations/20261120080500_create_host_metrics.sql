@@ -146,7 +146,7 @@ $$;
 comment on function private.record_stay_months is
     'Trigger: writes stay_months when a booking is made, paid, altered, cancelled or a no-show. Definer, because no API role may write it.';
 
-create constraint trigger record_stay_months after insert on private.booking_events
+create constraint trigger _200_record_stay_months after insert on private.booking_events
     deferrable initially deferred for each row
     when (new.event <> 'status_changed' or new.to_status in ('confirmed', 'cancelled', 'no_show'))
     execute function private.record_stay_months();
