@@ -18,5 +18,5 @@ $$;
 comment on function private.follow_booking_event is
     'Trigger: calls everything that follows from a booking event, in this order. Definer, because no API role may execute these functions.';
 
-create trigger follow_booking_event after insert on private.booking_events
+create trigger _100_follow_booking_event after insert on private.booking_events
     for each row execute function private.follow_booking_event();

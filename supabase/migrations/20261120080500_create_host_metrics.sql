@@ -12,8 +12,7 @@ insert into private.errors (code, status, message, hint) values
     ('invalid_period_range', 400, 'Figures by day are for up to 400 days, others for up to 1,100 days, between 2000-01-01 and 2100-01-01.', 'Send p_from, and as p_until the day after the last.');
 
 create type private.stay_outcome as enum ('unpaid', 'stay', 'cancelled_by_guest', 'cancelled_by_host', 'cancelled');
-comment on type private.stay_outcome is
-    'What became of a booking: never paid; a stay, also one to come, or a no-show that the host is paid for; cancelled by its guest, its host, or otherwise.';
+comment on type private.stay_outcome is 'What became of a booking: never paid; a stay, also one to come, or a no-show that the host is paid for; cancelled by its guest, its host, or otherwise.';
 
 create table private.stay_months (
     booking_id uuid not null constraint stay_months_booking_fkey references private.bookings (id) on delete restrict,
@@ -147,7 +146,7 @@ $$;
 comment on function private.record_stay_months is
     'Trigger: writes stay_months when a booking is made, paid, altered, cancelled or a no-show. Definer, because no API role may write it.';
 
-create constraint trigger record_stay_months after insert on private.booking_events
+create constraint trigger _200_record_stay_months after insert on private.booking_events
     deferrable initially deferred for each row
     when (new.event <> 'status_changed' or new.to_status in ('confirmed', 'cancelled', 'no_show'))
     execute function private.record_stay_months();
@@ -235,8 +234,7 @@ create type public.host_metrics_period as (
     exchange_rate numeric,
     rate_valid_from timestamptz
 );
-comment on type public.host_metrics_period is
-    'The figures of properties for a period, in one currency; amounts in minor units, percentages with two decimals.';
+comment on type public.host_metrics_period is 'The figures of properties for a period, in one currency; amounts in minor units, percentages with two decimals.';
 comment on column public.host_metrics_period.period_start is 'First day.';
 comment on column public.host_metrics_period.period_end is 'The day after the last.';
 comment on column public.host_metrics_period.currency is 'ISO 4217 code of the amounts. Nights that were not sold count in the currency that their property has now.';
@@ -276,9 +274,9 @@ begin
     if p_by is null or p_by not in ('day', 'week', 'month') then
         perform private.raise_error('unknown_period', jsonb_build_object('value', left(p_by, 40)));
     end if;
-    if num_nulls(v_days[1], v_days[2]) > 0 or v_days[1] < '2000-01-01' or v_days[2] > '2100-01-01'
-        or v_days[2] - v_days[1] not between 1 and (case p_by when 'day' then 400 else 1100 end)
-    then
+    if (
+        v_days[1] >= '2000-01-01' and v_days[2] <= '2100-01-01' and v_days[2] - v_days[1] between 1 and (case p_by when 'day' then 400 else 1100 end)
+    ) is not true then
         perform private.raise_error('invalid_period_range');
     end if;
     return v_days;
@@ -315,10 +313,9 @@ declare
     );
     v_ends constant date[] := v_starts[2:] || p_until;
     v_first_month constant date := date_trunc('month', p_from::timestamp)::date;
-    -- the months that are whole periods; the others, up to two ranges, are read night by night
+    -- the months that are whole periods; those before and after them are read night by night
     v_whole_from date := date_trunc('month', p_from::timestamp + interval '1 month - 1 day')::date;
     v_whole_until date := date_trunc('month', p_until::timestamp)::date;
-    v_parts datemultirange;
 begin
     if p_currency is not null and not exists (select from public.currencies c where c.code = p_currency) then
         perform private.raise_error('unknown_currency', jsonb_build_object('field', 'p_currency', 'value', left(p_currency, 40)));
@@ -327,7 +324,6 @@ begin
         v_whole_from := v_first_month;
         v_whole_until := v_first_month;
     end if;
-    v_parts := datemultirange(daterange(v_first_month, p_until)) - datemultirange(daterange(v_whole_from, v_whole_until));
     return query
     with listed as materialized (
         select
@@ -376,14 +372,24 @@ begin
     ),
     partly as materialized (
         select s.*
-        from unnest(v_parts) as m (months)
-        cross join unnest(v_ids) as u (id)
+        from unnest(v_ids) as u (id)
         cross join lateral (
             select s.*
             from private.stay_months s
-            where s.property_id = u.id and s.month >= lower(m.months) and s.month < upper(m.months) and s.valid_until = 'infinity'
+            where s.property_id = u.id and s.month >= v_first_month and s.month < v_whole_from and s.valid_until = 'infinity'
             offset 0
         ) s
+        where v_first_month < v_whole_from
+        union all
+        select s.*
+        from unnest(v_ids) as u (id)
+        cross join lateral (
+            select s.*
+            from private.stay_months s
+            where s.property_id = u.id and s.month >= v_whole_until and s.month < p_until and s.valid_until = 'infinity'
+            offset 0
+        ) s
+        where v_whole_until < p_until
     ),
     -- nights of these months one by one; a stay counts in the period of its first night there
     pieces as (

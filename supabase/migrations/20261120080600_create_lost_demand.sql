@@ -51,7 +51,7 @@ create table private.lost_demand_callers (
     properties bigint[] not null,
     constraint lost_demand_callers_pkey primary key (day, caller)
 );
-comment on table private.lost_demand_callers is 'What a caller has reported today, so that nobody counts a property twice a day.';
+comment on table private.lost_demand_callers is 'What a caller has reported today, so that no one counts a property twice a day.';
 comment on column private.lost_demand_callers.caller is 'Hash of the day''s salt and the user id, or the network address when signed out.';
 comment on column private.lost_demand_callers.properties is 'Hashes of the properties that this caller has counted.';
 alter table private.lost_demand_callers enable row level security;

@@ -162,7 +162,7 @@ describe("metrics", () => {
     ]);
   });
 
-  it("are for nobody else", async () => {
+  it("are for no one else", async () => {
     const query = `rpc/host_metrics?p_from=${dayAhead(0)}&p_until=${dayAhead(9)}`;
     expect(await requestRest(undefined, "GET", query)).toMatchObject({ status: 401 });
     const { status, body } = await requestRest(guest, "GET", `${query}&p_properties={${home}}`);

@@ -35,7 +35,7 @@ select private.end_booking(gone, false, null, '2026-05-18 12:00+00', false) from
 select set_config('request.jwt.claims', '', true);
 insert into public.host_blocks (property_id, check_in, check_out) select home, '2026-06-05', '2026-06-08' from world;
 insert into public.external_blocks (property_id, source, source_id, check_in, check_out) select home, 'airbnb', 'x', '2026-06-23', '2026-06-25' from world;
--- a hold and a request that nobody paid
+-- a hold that was not paid
 select tests.create_booking(ben, home, '2026-06-19', '2026-06-20', 'awaiting_payment', '2026-06-01 12:00+00') from world;
 set constraints all immediate;
 set constraints all deferred;

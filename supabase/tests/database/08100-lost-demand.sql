@@ -1,4 +1,4 @@
--- Lost demand: the reasons are those of the rules, nobody can make them up, and the limits hold.
+-- Lost demand: the reasons are those of the rules, no one can make them up, and the limits hold.
 begin;
 select plan(33);
 
@@ -43,10 +43,10 @@ select is(public.report_lost_search(gen_random_uuid(), p_check_in => (current_da
 select is(public.report_lost_search(p_area => 'Lisboa', p_month => to_char(current_date + 40, 'YYYY-MM'), p_nights => 2), 0, 'LD12 a month has no one stay');
 select tests.throws_code($$select public.report_lost_search(p_check_in => '2027-01-01', p_check_out => '2027-01-03')$$, 'invalid_search_area', 'LD13 a search needs an area, as in search_properties');
 select tests.throws_code($$select public.report_lost_search(p_area => 'Lisboa', p_check_in => 'x', p_check_out => '2027-01-03')$$, 'invalid_date');
-select throws_ok($$select public.lost_demand('2026-01-01', '2026-02-01')$$, '42501', null, 'LD15 signed out nobody reads it');
+select throws_ok($$select public.lost_demand('2026-01-01', '2026-02-01')$$, '42501', null, 'LD15 signed out no one reads it');
 select throws_ok($$select * from private.lost_demand$$, '42501', null, 'LD16 nor the rows');
-select throws_ok($$insert into private.lost_demand values (gen_random_uuid(), current_date, 'x', 0, 1, 'EUR', 1, 1, 1)$$, '42501', null, 'LD17 nobody writes them');
-select throws_ok($$select private.count_lost_stays('{}', 2)$$, '42501', null, 'LD18 nobody counts reasons of their own');
+select throws_ok($$insert into private.lost_demand values (gen_random_uuid(), current_date, 'x', 0, 1, 'EUR', 1, 1, 1)$$, '42501', null, 'LD17 no one writes them');
+select throws_ok($$select private.count_lost_stays('{}', 2)$$, '42501', null, 'LD18 no one counts reasons of their own');
 
 select tests.act_as('authenticated', ana) from world;
 select is(pg_temp.report(2), 0, 'LD19 the host''s own searches do not count');
