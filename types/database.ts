@@ -754,6 +754,22 @@ export type Database = {
           },
         ];
       };
+      operation_pauses: {
+        Row: {
+          id: string;
+          note: string | null;
+          operation: string;
+          paused_at: string;
+          paused_by: string | null;
+          reason: string;
+          resumed_at: string | null;
+          resumed_by: string | null;
+        };
+        ComputedFields: never;
+        Insert: never;
+        Update: never;
+        Relationships: [];
+      };
       payment_methods: {
         Row: {
           brand: string;
@@ -2854,6 +2870,25 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      pause_operation: {
+        Args: { p_operation: string; p_reason: string };
+        Returns: {
+          id: string;
+          note: string | null;
+          operation: string;
+          paused_at: string;
+          paused_by: string | null;
+          reason: string;
+          resumed_at: string | null;
+          resumed_by: string | null;
+        }[];
+        SetofOptions: {
+          from: "*";
+          to: "operation_pauses";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       pause_property: {
         Args: { p_property_id: string };
         Returns: {
@@ -3192,6 +3227,25 @@ export type Database = {
           from: "*";
           to: "reports";
           isOneToOne: true;
+          isSetofReturn: true;
+        };
+      };
+      resume_operation: {
+        Args: { p_note: string; p_operation: string };
+        Returns: {
+          id: string;
+          note: string | null;
+          operation: string;
+          paused_at: string;
+          paused_by: string | null;
+          reason: string;
+          resumed_at: string | null;
+          resumed_by: string | null;
+        }[];
+        SetofOptions: {
+          from: "*";
+          to: "operation_pauses";
+          isOneToOne: false;
           isSetofReturn: true;
         };
       };

@@ -823,10 +823,30 @@ export const errors = {
     message: 'Your stay at "{title}" from {check_in} to {check_out} is {status}.',
     hint: "Cancel it or wait until it is over; give up an unpaid hold or a request with DELETE on bookings.",
   },
+  operation_is_paused: {
+    status: 409,
+    message: "This operation is already paused.",
+    hint: "Read operation_pauses to see why.",
+  },
   operation_not_allowed: {
     status: 403,
     message: "{method} is not allowed on {target}.",
     hint: "The API documentation lists what each role can do.",
+  },
+  operation_not_known: {
+    status: 422,
+    message: 'There is no operation "{name}" to pause.',
+    hint: "Send all, payouts or charges.",
+  },
+  operation_not_paused: {
+    status: 404,
+    message: "This operation is not paused.",
+    hint: "Read operation_pauses to see which are.",
+  },
+  operations_paused: {
+    status: 503,
+    message: "This platform is paused. Nothing was changed.",
+    hint: "Try again later. An operator ends the pause with resume_operation.",
   },
   operators_only: { status: 403, message: "Only operators can do this.", hint: "Ask an operator." },
   overall_range: {
@@ -858,6 +878,11 @@ export const errors = {
     status: 422,
     message: "These dates have passed: at the property it is already {today}.",
     hint: "Choose a later check-in.",
+  },
+  pause_reason_is_plain: {
+    status: 422,
+    message: "A reason or note has 1 to 1,000 characters of plain text.",
+    hint: "Say why; other operators read it.",
   },
   payment_amount_differs: {
     status: 409,

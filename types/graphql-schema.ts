@@ -8203,6 +8203,10 @@ export type introspection = {
         };
         markThreadRead: { name: "markThreadRead"; type: { kind: "SCALAR"; name: "Opaque"; ofType: null } };
         moderateReview: { name: "moderateReview"; type: { kind: "OBJECT"; name: "Reviews"; ofType: null } };
+        pauseOperation: {
+          name: "pauseOperation";
+          type: { kind: "OBJECT"; name: "OperationPausesConnection"; ofType: null };
+        };
         pauseProperty: { name: "pauseProperty"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
         publishProperty: {
           name: "publishProperty";
@@ -8225,6 +8229,10 @@ export type introspection = {
         replyToReview: { name: "replyToReview"; type: { kind: "OBJECT"; name: "Reviews"; ofType: null } };
         reportNoShow: { name: "reportNoShow"; type: { kind: "OBJECT"; name: "Cancellations"; ofType: null } };
         resolveReport: { name: "resolveReport"; type: { kind: "OBJECT"; name: "Reports"; ofType: null } };
+        resumeOperation: {
+          name: "resumeOperation";
+          type: { kind: "OBJECT"; name: "OperationPausesConnection"; ofType: null };
+        };
         revealWebhookSecret: {
           name: "revealWebhookSecret";
           type: { kind: "SCALAR"; name: "String"; ofType: null };
@@ -8493,6 +8501,7 @@ export type introspection = {
         | "NotificationSettings"
         | "Notifications"
         | "Occupancies"
+        | "OperationPauses"
         | "PaymentMethods"
         | "Payments"
         | "PayoutAccounts"
@@ -9849,6 +9858,202 @@ export type introspection = {
       inputFields: [
         { name: "eq"; type: { kind: "SCALAR"; name: "Opaque"; ofType: null }; defaultValue: null },
         { name: "is"; type: { kind: "ENUM"; name: "FilterIs"; ofType: null }; defaultValue: null },
+      ];
+    };
+    OperationPauses: {
+      kind: "OBJECT";
+      name: "OperationPauses";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        id: {
+          name: "id";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        operation: {
+          name: "operation";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        reason: {
+          name: "reason";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        pausedAt: {
+          name: "pausedAt";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        pausedBy: { name: "pausedBy"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        resumedAt: { name: "resumedAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        resumedBy: { name: "resumedBy"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        note: { name: "note"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+      };
+    };
+    OperationPausesConnection: {
+      kind: "OBJECT";
+      name: "OperationPausesConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "OperationPausesEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+        totalCount: {
+          name: "totalCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+      };
+    };
+    OperationPausesEdge: {
+      kind: "OBJECT";
+      name: "OperationPausesEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "OperationPauses"; ofType: null };
+          };
+        };
+      };
+    };
+    OperationPausesFilter: {
+      kind: "INPUT_OBJECT";
+      name: "OperationPausesFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null }; defaultValue: null },
+        {
+          name: "operation";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "reason";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "pausedAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "pausedBy";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "resumedAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "resumedBy";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "note";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "OperationPausesFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "OperationPausesFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "OperationPausesFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    OperationPausesOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "OperationPausesOrderBy";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "operation";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "reason";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "pausedAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "pausedBy";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "resumedAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "resumedBy";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "note"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
       ];
     };
     OrderByDirection: {
@@ -16296,6 +16501,18 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "OccupanciesConnection"; ofType: null };
+          };
+        };
+        operationPausesByPk: {
+          name: "operationPausesByPk";
+          type: { kind: "OBJECT"; name: "OperationPauses"; ofType: null };
+        };
+        operationPausesCollection: {
+          name: "operationPausesCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "OperationPausesConnection"; ofType: null };
           };
         };
         paymentMethodsByPk: {

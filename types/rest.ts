@@ -2466,7 +2466,7 @@ export interface paths {
     };
     /**
      * Read the audit log
-     * @description Every change of roles, suspensions, reports, the state of published reviews and who bears a refund, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties.
+     * @description Every change of roles, suspensions, pauses, reports, the state of published reviews and who bears a refund, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties.
      */
     get: operations["get_audit_log"];
     put?: never;
@@ -2697,6 +2697,66 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/pause_operation": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Pause payouts, charges or everything
+     * @description Pauses payouts, charges of saved cards, or all: then the API only reads, no periodic task runs, and no worker gets work. For operators.
+     */
+    post: operations["call_pause_operation"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/resume_operation": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * End a pause
+     * @description Ends a pause of payouts, charges or all. Each ends alone: after a restore, resume all, compare with Stripe, then resume payouts and charges. For operators.
+     */
+    post: operations["call_resume_operation"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/operation_pauses": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List what is or was paused
+     * @description What operators have paused, when, and why. pause_operation adds a row, resume_operation ends it.
+     */
+    get: operations["get_operation_pauses"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/rpc/clear_bounce": {
     parameters: {
       query?: never;
@@ -2728,7 +2788,7 @@ export interface paths {
     put?: never;
     /**
      * Begin a run of an internal function
-     * @description Begins a run of an internal function and returns its lease, and the milliseconds to wait before it starts. Without a lease: another run is going on (0), or the milliseconds until the next is due. For the service role; definer, because no API role may write private.internal_functions.
+     * @description Begins a run of an internal function and returns its lease, and the milliseconds to wait before it starts. Without a lease: another run is going on or everything is paused (0), or the milliseconds until the next is due. For the service role; definer, because no API role may write private.internal_functions.
      */
     post: operations["call_begin_internal_run"];
     delete?: never;
@@ -3036,7 +3096,7 @@ export interface paths {
     put?: never;
     /**
      * Take Stripe tasks
-     * @description Takes up to p_limit (1 to 100) due tasks under a lease of 60 seconds. For the service role; definer, because no API role may write private.stripe_tasks.
+     * @description Takes up to p_limit (1 to 100) due tasks, of kinds that are not paused, under a lease of 60 seconds. For the service role; definer, because no API role may write private.stripe_tasks.
      */
     post: operations["call_take_stripe_tasks"];
     delete?: never;
@@ -7447,7 +7507,7 @@ export interface components {
        */
       role: "operator";
     };
-    /** @description Every change of roles, suspensions, reports, the state of published reviews and who bears a refund, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties. */
+    /** @description Every change of roles, suspensions, pauses, reports, the state of published reviews and who bears a refund, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties. */
     audit_log: {
       /**
        * Format: int64
@@ -7607,6 +7667,40 @@ export interface components {
       last_error?: string | null;
       /** Format: date-time */
       created_at?: string | null;
+    };
+    /** @description What operators have paused, when, and why. pause_operation adds a row, resume_operation ends it. */
+    operation_pauses: {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id: string;
+      /** @description all: only reading and signing in work. payouts: no transfer to hosts. charges: no charge of a saved card without its owner. */
+      operation: string;
+      /** @description Why it was paused. */
+      reason: string;
+      /**
+       * Format: date-time
+       * @description When it was paused.
+       */
+      paused_at: string;
+      /**
+       * Format: uuid
+       * @description The operator who paused it; null for the service role and for a restore.
+       */
+      paused_by?: string | null;
+      /**
+       * Format: date-time
+       * @description When it went on; null while it is paused.
+       */
+      resumed_at?: string | null;
+      /**
+       * Format: uuid
+       * @description The operator who resumed it; null for the service role.
+       */
+      resumed_by?: string | null;
+      /** @description Why it was resumed. */
+      note?: string | null;
     };
   };
   responses: {
@@ -8175,6 +8269,21 @@ export interface components {
     "rowFilter.thread_reads.profile_id": string;
     /** @description Messages up to then are read. */
     "rowFilter.thread_reads.read_at": string;
+    "rowFilter.operation_pauses.id": string;
+    /** @description all: only reading and signing in work. payouts: no transfer to hosts. charges: no charge of a saved card without its owner. */
+    "rowFilter.operation_pauses.operation": string;
+    /** @description Why it was paused. */
+    "rowFilter.operation_pauses.reason": string;
+    /** @description When it was paused. */
+    "rowFilter.operation_pauses.paused_at": string;
+    /** @description The operator who paused it; null for the service role and for a restore. */
+    "rowFilter.operation_pauses.paused_by": string;
+    /** @description When it went on; null while it is paused. */
+    "rowFilter.operation_pauses.resumed_at": string;
+    /** @description The operator who resumed it; null for the service role. */
+    "rowFilter.operation_pauses.resumed_by": string;
+    /** @description Why it was resumed. */
+    "rowFilter.operation_pauses.note": string;
     "rowFilter.co_host_invitations.id": string;
     "rowFilter.co_host_invitations.property_id": string;
     /** @description Title of the property at the time of the invitation, because the invited person cannot read a draft. */
@@ -25322,6 +25431,210 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  call_pause_operation: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_operation: string;
+          p_reason: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["operation_pauses"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      /** @description The request conflicts with existing data. Codes: `operation_is_paused`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `operation_not_known`, `pause_reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_resume_operation: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_note: string;
+          p_operation: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["operation_pauses"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `operators_only`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `operation_not_paused`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `pause_reason_is_plain`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  get_operation_pauses: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.operation_pauses.id"];
+        /** @description all: only reading and signing in work. payouts: no transfer to hosts. charges: no charge of a saved card without its owner. */
+        operation?: components["parameters"]["rowFilter.operation_pauses.operation"];
+        /** @description Why it was paused. */
+        reason?: components["parameters"]["rowFilter.operation_pauses.reason"];
+        /** @description When it was paused. */
+        paused_at?: components["parameters"]["rowFilter.operation_pauses.paused_at"];
+        /** @description The operator who paused it; null for the service role and for a restore. */
+        paused_by?: components["parameters"]["rowFilter.operation_pauses.paused_by"];
+        /** @description When it went on; null while it is paused. */
+        resumed_at?: components["parameters"]["rowFilter.operation_pauses.resumed_at"];
+        /** @description The operator who resumed it; null for the service role. */
+        resumed_by?: components["parameters"]["rowFilter.operation_pauses.resumed_by"];
+        /** @description Why it was resumed. */
+        note?: components["parameters"]["rowFilter.operation_pauses.note"];
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. */
+        select?: components["parameters"]["select"];
+        /** @description Columns to sort by: `created_at.desc,id`. */
+        order?: components["parameters"]["order"];
+        /** @description The number of rows to skip. */
+        offset?: components["parameters"]["offset"];
+        /** @description The largest number of rows. */
+        limit?: components["parameters"]["limit"];
+      };
+      header?: {
+        /** @description First and last row, from 0: `0-19`. */
+        Range?: components["parameters"]["range"];
+        /** @description `items`. */
+        "Range-Unit"?: components["parameters"]["rangeUnit"];
+        /** @description `return=representation` returns the rows; `resolution=merge-duplicates` turns an insert into an upsert. */
+        Prefer?: components["parameters"]["preferCount"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["operation_pauses"][];
+        };
+      };
+      /** @description The part of the rows that `limit` or `Range` asks for. */
+      206: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["operation_pauses"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      406: components["responses"]["406"];
+      416: components["responses"]["416"];
+      default: components["responses"]["default"];
+    };
+  };
   call_clear_bounce: {
     parameters: {
       query?: never;
@@ -25398,7 +25711,15 @@ export interface operations {
           }[];
         };
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       /** @description It does not exist, or the caller cannot see it. Codes: `internal_function_not_found`. */
       404: {
@@ -26095,7 +26416,15 @@ export interface operations {
         };
         content?: never;
       };
-      400: components["responses"]["400"];
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
       default: components["responses"]["default"];

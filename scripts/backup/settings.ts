@@ -31,7 +31,10 @@ export function readBackupSettings(dataDir: string): BackupSettings | undefined 
     return schema.parse(JSON.parse(readFileSync(file, "utf8")));
   } catch (error) {
     const reason = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
-    throw new StackError(`${file} is not valid: ${reason}`, "Remove it, and turn backups on with `npm run backup`.");
+    throw new StackError(
+      `${file} is not valid: ${reason}`,
+      "Remove it, and turn backups on with `npm run backup`.",
+    );
   }
 }
 
