@@ -144,11 +144,11 @@ export async function requireArchiving(
     select pg_catalog.pg_walfile_name(pg_catalog.pg_switch_wal()) as segment
     from pg_catalog.pg_logical_emit_message(false, 'staybase', 'backup')`;
   const segment = row?.segment ?? "";
-  const places = [
+  const paths = [
     join(spoolFolder(dataDir, line), segment),
     segmentFile(folder, line, segment, undefined).path,
   ];
-  for (const deadline = Date.now() + 30_000; !places.some((place) => existsSync(place)); await sleep(50)) {
+  for (const deadline = Date.now() + 30_000; !paths.some((path) => existsSync(path)); await sleep(50)) {
     if (Date.now() < deadline) continue;
     throw new StackError(
       `Postgres did not archive the segment ${segment} within 30 s.`,

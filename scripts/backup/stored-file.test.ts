@@ -1,4 +1,4 @@
-// Stored files: what is read is what was written, or an error.
+// Stored files give back their content, or an error.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
