@@ -28,7 +28,7 @@ export interface StoredFile {
 
 /** Stores a stream, and returns the size of the file in bytes. */
 export async function store(source: Readable, file: StoredFile): Promise<number> {
-  const partial = `${file.path}.partial`;
+  const partial = `${file.path}.${process.pid}.partial`; // a backup and the stack may store the same file
   mkdirSync(dirname(file.path), { recursive: true });
   const level = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
   try {
