@@ -1,5 +1,5 @@
-// `npm run restore -- --at <time|name|latest> [--from <folder>] [--into <folder>]`: puts a restored database in the place of the present
-// one, which is kept. It starts paused; `npm run restore -- --release --note <why>` ends that.
+// `npm run restore -- --at <time|name|latest> [--from <folder>] [--into <folder>]`: replaces the present database by a
+// restored one, and keeps it. The restored one starts paused; `npm run restore -- --release --note <why>` ends that.
 
 import { createWriteStream, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Sql } from "postgres";
 import type { StackConfig } from "../lib/config.ts";
 import { openDatabase } from "../lib/database.ts";
-import { StackError } from "../lib/errors.ts";
+import { errorCode, StackError } from "../lib/errors.ts";
 import type { Service } from "../stack/service.ts";
 import { backupKey, requireKey } from "./key.ts";
 import { createObjectCopies, type ObjectCopies } from "./objects.ts";
@@ -90,12 +90,16 @@ async function storeSegments(
   for (const name of readdirSync(spool).sort()) {
     const path = join(spool, name);
     if (/^[0-9A-F]{24}$/.test(name)) {
-      await store(createReadStream(path), segmentFile(folder, line, name, key));
-      count += 1;
-    } else if (name.startsWith("archtemp.") && Date.now() - statSync(path).mtimeMs < 3_600_000) {
+      try {
+        await store(createReadStream(path), segmentFile(folder, line, name, key));
+        count += 1;
+      } catch (error) {
+        if (errorCode(error) !== "ENOENT" || existsSync(path)) throw error; // else another process has stored it
+      }
+    } else if (name.startsWith("archtemp.") && Date.now() - modifiedAt(path) < 3_600_000) {
       continue; // Postgres is writing it, or was killed while it did
     }
-    rmSync(path); // a segment that is stored, or a note on a backup or timeline, which no restore needs
+    rmSync(path, { force: true }); // a segment that is stored, or a note on a backup or timeline, which no restore needs
   }
   return count;
 }
@@ -144,11 +148,11 @@ export async function requireArchiving(
     select pg_catalog.pg_walfile_name(pg_catalog.pg_switch_wal()) as segment
     from pg_catalog.pg_logical_emit_message(false, 'staybase', 'backup')`;
   const segment = row?.segment ?? "";
-  const places = [
+  const paths = [
     join(spoolFolder(dataDir, line), segment),
     segmentFile(folder, line, segment, undefined).path,
   ];
-  for (const deadline = Date.now() + 30_000; !places.some((place) => existsSync(place)); await sleep(50)) {
+  for (const deadline = Date.now() + 30_000; !paths.some((path) => existsSync(path)); await sleep(50)) {
     if (Date.now() < deadline) continue;
     throw new StackError(
       `Postgres did not archive the segment ${segment} within 30 s.`,
@@ -182,4 +186,9 @@ async function note(config: StackConfig, error: string | undefined): Promise<voi
   } finally {
     await sql.end({ timeout: 1 });
   }
+}
+
+/** In ms since 1970; now for a file that is just gone. */
+function modifiedAt(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
 }

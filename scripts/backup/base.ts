@@ -155,11 +155,11 @@ async function requireSpace({ dataDir }: StackConfig, admin: Sql, folder: string
   const [row] = await admin<{ bytes: string }[]>`
     select sum(pg_catalog.pg_database_size(oid))::bigint as bytes from pg_catalog.pg_database`;
   const bytes = Number(row?.bytes ?? 0);
-  for (const place of new Set([dataDir, folder])) {
-    const { bavail, bsize } = statfsSync(place);
+  for (const path of new Set([dataDir, folder])) {
+    const { bavail, bsize } = statfsSync(path);
     if (bavail * bsize > bytes * 1.2) continue;
     throw new StackError(
-      `${place} has ${megabytes(bavail * bsize)} left; a backup of this database may need ${megabytes(bytes * 1.2)}.`,
+      `${path} has ${megabytes(bavail * bsize)} left; a backup of this database may need ${megabytes(bytes * 1.2)}.`,
       "Free some space, remove old backups, or back up to another disk with `npm run backup -- --to <folder>`.",
     );
   }

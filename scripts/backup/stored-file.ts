@@ -5,7 +5,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { createReadStream, createWriteStream, mkdirSync, rmSync } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { PassThrough, type Readable, Transform, type TransformCallback } from "node:stream";
+import { PassThrough, Readable, Transform, type TransformCallback } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
 import { StackError } from "../lib/errors.ts";
@@ -28,7 +28,7 @@ export interface StoredFile {
 
 /** Stores a stream, and returns the size of the file in bytes. */
 export async function store(source: Readable, file: StoredFile): Promise<number> {
-  const partial = `${file.path}.partial`;
+  const partial = `${file.path}.${process.pid}.partial`; // a backup and the stack may store the same file
   mkdirSync(dirname(file.path), { recursive: true });
   const level = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
   try {
@@ -54,15 +54,26 @@ export async function openStored(file: StoredFile): Promise<Readable> {
   await handle.read(head, 0, head.length, 0);
   await handle.close();
   const isEncrypted = head.subarray(0, mark.length).equals(mark);
-  const source = isEncrypted
-    ? createReadStream(file.path, { start: head.length, end: Math.max(head.length, size - tagLength - 1) })
-    : createReadStream(file.path);
+  const end = size - tagLength - 1;
+  const source = !isEncrypted
+    ? createReadStream(file.path)
+    : end < head.length
+      ? Readable.from([])
+      : createReadStream(file.path, { start: head.length, end });
   const steps: Transform[] = [];
   if (isEncrypted) steps.push(await decryption(file, head.subarray(mark.length), size));
   if (file.compressed) steps.push(createZstdDecompress());
-  const output = new PassThrough();
-  pipeline([source, ...steps, output]).catch((error) => output.destroy(explained(file, error)));
-  return output;
+  const last = new PassThrough();
+  pipeline([source, ...steps, last]).catch(() => {}); // `last` fails, too
+  return Readable.from(explaining(last, file), { objectMode: false });
+}
+
+async function* explaining(chunks: Readable, file: StoredFile): AsyncGenerator<Buffer> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    throw explained(file, error);
+  }
 }
 
 function encryption(key: Buffer, name: string): Transform {

@@ -1,4 +1,4 @@
-// The last step of a restore: the restored cluster takes the place of the one before, which is kept. It may be killed between any two of
+// The last step of a restore: the restored cluster replaces the one before, which is kept. It may be killed between any two of
 // its steps; the next start or restore completes it.
 
 import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";

@@ -102,9 +102,9 @@ end
 $$;
 grant execute on function pg_temp.request to authenticated, service_role;
 select tests.act_as('authenticated', ana) from world;
-select tests.throws_code($$select pg_temp.request('POST', '/bookings')$$, 'operations_paused', 'OP33 nobody books');
-select tests.throws_code($$select pg_temp.request('PATCH', '/profiles')$$, 'operations_paused', 'OP34 nobody changes a profile');
-select tests.throws_code($$select pg_temp.request('POST', '/rpc/cancel_booking')$$, 'operations_paused', 'OP35 nobody cancels');
+select tests.throws_code($$select pg_temp.request('POST', '/bookings')$$, 'operations_paused', 'OP33 no one books');
+select tests.throws_code($$select pg_temp.request('PATCH', '/profiles')$$, 'operations_paused', 'OP34 no one changes a profile');
+select tests.throws_code($$select pg_temp.request('POST', '/rpc/cancel_booking')$$, 'operations_paused', 'OP35 no one cancels');
 select tests.act_as('service_role');
 select tests.throws_code($$select pg_temp.request('POST', '/rpc/store_stripe_event')$$, 'operations_paused', 'OP36 Stripe has to send its event again');
 select tests.act_as('authenticated', olga) from world;

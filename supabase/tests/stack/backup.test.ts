@@ -208,7 +208,8 @@ describe("backup and restore", { timeout: 240_000 }, () => {
     expect(
       (await client.from("operation_pauses").select("operation").is("resumed_at", null)).data,
     ).toHaveLength(3);
-    const upload = await client.storage.from("uploads").upload(`${signedIn.data.user?.id}/x.png`, "x");
+    const path = `${signedIn.data.user?.id}/later.png`;
+    const upload = await client.storage.from("uploads").upload(path, "x", { contentType: "image/png" });
     expect(upload.error?.message).toContain("operations_paused");
     const newcomer = await client.auth.signUp({ email: "new@example.com", password: "correct horse" });
     expect(newcomer.error).not.toBeNull();
