@@ -199,6 +199,3 @@ comment on function private.check_ledger is
 insert into private.periodic_tasks (name, command, every) values ('check_ledger', 'select private.check_ledger()', '30 seconds');
 
 create index payouts_pending_since_idx on public.payouts (created_at) where status = 'pending';
-
-insert into private.settings (name, value, description) values
-    ('last_backup_at', 'never', 'When the last complete backup was made, for the metrics: a time, never, or managed where the platform makes the backups.');

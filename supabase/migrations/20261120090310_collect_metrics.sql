@@ -25,8 +25,8 @@ insert into private.metrics (name, kind, help) values
     ('staybase_payouts_overdue_seconds', 'gauge', 'Age of the oldest pending payout; 0 when none is pending.'),
     ('staybase_ledger_unbalanced_transactions', 'gauge', 'Ledger transactions whose entries do not sum to zero. Must be 0.'),
     ('staybase_ledger_imbalance_minor_units', 'gauge', 'Sum of the entries of these transactions, without their signs.'),
-    ('staybase_reconciliation_differences', 'gauge', 'Differences that the last comparison with Stripe found.'),
-    ('staybase_reconciliation_differences_age_seconds', 'gauge', 'Time since the comparisons find differences without a break; 0 when the last one found none.'),
+    ('staybase_reconciliation_differences', 'gauge', 'Open differences between Stripe and the ledger.'),
+    ('staybase_reconciliation_differences_age_seconds', 'gauge', 'Time since the oldest open difference was found; 0 without one.'),
     ('staybase_reconciliation_timestamp_seconds', 'gauge', 'Time of the last comparison with Stripe; 0 before the first.'),
     ('staybase_mail_bounces_total', 'counter', 'Mails to addresses that do not exist.'),
     ('staybase_metrics_timestamp_seconds', 'gauge', 'Time of the last collection of the stored metrics.'),
@@ -186,17 +186,18 @@ begin
         select 'staybase_ledger_imbalance_minor_units', '{}', coalesce(sum(abs(u.amount)), 0) from private.unbalanced_transactions u;
     return query
         select v.name, '{}'::jsonb, v.value
-        from (select r.* from private.reconciliations r order by r.id desc limit 1) r
-        right join (select) one on true
+        from (
+            select count(*) as open, min(d.first_seen_at) as since
+            from private.reconciliation_differences d
+            where d.resolved_at is null
+        ) d
         cross join lateral (
             values
-                ('staybase_reconciliation_differences', coalesce(r.differences, 0)::double precision),
-                ('staybase_reconciliation_timestamp_seconds', coalesce(extract(epoch from r.run_at), 0)),
-                ('staybase_reconciliation_differences_age_seconds', private.seconds_since((
-                    select f.run_at from private.reconciliations f
-                    where f.id > coalesce((select max(z.id) from private.reconciliations z where z.differences = 0), 0)
-                    order by f.id limit 1
-                )))
+                ('staybase_reconciliation_differences', d.open::double precision),
+                ('staybase_reconciliation_differences_age_seconds', private.seconds_since(d.since)),
+                ('staybase_reconciliation_timestamp_seconds', coalesce(extract(epoch from (
+                    select r.run_at from private.reconciliations r order by r.id desc limit 1
+                )), 0))
         ) v (name, value);
 end
 $$;
@@ -223,7 +224,6 @@ set search_path = ''
 as $$
 declare
     v_is_standby constant boolean := pg_is_in_recovery();
-    v_backup constant text := (select s.value from private.settings s where s.name = 'last_backup_at');
 begin
     return query
         select v.name, '{}'::jsonb, v.value
@@ -287,11 +287,11 @@ begin
                 ('staybase_wal_archive_failing', coalesce(a.last_failed_time >= coalesce(a.last_archived_time, '-infinity'), false)::integer),
                 ('staybase_wal_archived_timestamp_seconds', coalesce(extract(epoch from a.last_archived_time), 0))
         ) v (name, value);
-    if v_backup <> 'managed' then
+    if (select s.value from private.settings s where s.name = 'backups') <> 'platform' then
         return query
-            select
-                'staybase_backup_timestamp_seconds', '{}'::jsonb,
-                extract(epoch from case when pg_input_is_valid(v_backup, 'timestamptz') then v_backup::timestamptz else 'epoch' end)::double precision;
+            select 'staybase_backup_timestamp_seconds', '{}'::jsonb, coalesce(extract(epoch from b.at), 0)::double precision
+            from private.backup_state b
+            where b.name = 'base';
     end if;
 end
 $$;

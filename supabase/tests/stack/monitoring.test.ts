@@ -143,7 +143,7 @@ describe("faults", () => {
     }, "the first archived file");
     const reconciled = await get("/functions/v1/reconcile", { apikey: secretKey }, "POST");
     expect(reconciled.status).toBe(200);
-    await sql`update private.settings set value = now()::text where name = 'last_backup_at'`;
+    await sql`update private.backup_state set at = now() where name = 'base'`;
   });
 
   it("none: no alert is true", async () => {

@@ -12,3 +12,6 @@ comment on column private.backup_state.at is 'When it succeeded last; null while
 comment on column private.backup_state.error is 'Why it fails now; null when the last try succeeded.';
 alter table private.backup_state enable row level security;
 insert into private.backup_state (name) values ('base'), ('wal');
+
+insert into private.settings (name, value, description) values
+    ('backups', 'own', 'Who makes the backups: own (npm run backup, or what writes private.backup_state), or platform, which leaves out the metric of their time.');
