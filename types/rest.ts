@@ -2800,7 +2800,7 @@ export interface paths {
     put?: never;
     /**
      * Give an orphan back
-     * @description Gives an orphan back, for an operator: what is left of a payment is refunded or released on the card, and the guest is told; a transfer is reversed. Returns the orphan.
+     * @description Gives an orphan back, for an operator: what is left of a payment is refunded or released on the card, and the guest is notified; a transfer is reversed. Returns the orphan.
      */
     post: operations["call_refund_orphan"];
     delete?: never;

@@ -374,7 +374,7 @@ begin
         values (
             v_lost_id, v_payment.id, v_payment.booking_id, 'goodwill', case
                 when not v_is_made then 'failed'
-                -- the guest was told of it before its row was lost
+                -- the guest was notified before its row was lost
                 when p_refund ->> 'refund_id' is not null then replace(p_refund ->> 'status', 'requires_action', 'pending')
                 else 'pending'
             end::public.refund_status,

@@ -216,7 +216,7 @@ end
 $$;
 grant execute on function public.refund_orphan to authenticated, service_role;
 comment on function public.refund_orphan is
-    'Gives an orphan back, for an operator: what is left of a payment is refunded or released on the card, and the guest is told; a transfer is reversed. Returns the orphan.';
+    'Gives an orphan back, for an operator: what is left of a payment is refunded or released on the card, and the guest is notified; a transfer is reversed. Returns the orphan.';
 
 create function public.fail_orphan(p_orphan_id uuid, p_error text) returns void
 language sql security definer

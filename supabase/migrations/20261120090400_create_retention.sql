@@ -62,7 +62,7 @@ from (values
         'public.money_requests', 'public.payout_holds', 'public.orphans', 'private.ledger_accounts', 'private.ledger_transactions',
         'private.ledger_entries', 'public.exchange_rates', 'public.house_rules'
     ]),
-    ('A record of who decided what, which nobody may change.', array[
+    ('A record of who decided what, which no one may change.', array[
         'public.audit_log', 'private.property_events', 'public.reports', 'public.suspensions'
     ]),
     ('It is the person''s own, and goes with the account or when they delete it.', array[

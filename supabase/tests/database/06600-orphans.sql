@@ -80,7 +80,7 @@ select is((select count(*) from public.orphans where stripe_id = 'pi_lost'), 1::
 select is(pg_temp.balance() - (select orphan from before), -18000::bigint, 'OR05 its money stands on the account of orphans, once');
 select is(pg_temp.clearing(), 17500::bigint, 'OR06 the ledger agrees with Stripe before anyone decides');
 select is((pg_temp.orphan('pi_lost')).receipt_email, null, 'OR07 no address is kept of a guest with an account');
-select is(pg_temp.pay('open', gen_random_uuid(), pg_temp.stay(60), '{"status": "requires_payment_method"}'), 'ignored: not a payment of ours', 'OR08 a payment that nobody has paid is none');
+select is(pg_temp.pay('open', gen_random_uuid(), pg_temp.stay(60), '{"status": "requires_payment_method"}'), 'ignored: not a payment of ours', 'OR08 a payment that no one has paid is none');
 
 -- who
 select tests.act_as('authenticated', ben) from world;
@@ -90,8 +90,8 @@ select tests.throws_code('select public.rebook_orphan(gen_random_uuid())', 'oper
 select tests.throws_code('select public.refund_orphan(gen_random_uuid())', 'operators_only', 'OR12 a guest refunds no orphan');
 select tests.throws_code('select public.sweep_orphans(now())', 'operators_only', 'OR13 a guest starts no sweep');
 select tests.act_as('anon');
-select throws_ok('select from public.orphans', '42501', null, 'OR14 nobody reads orphans signed out');
-select throws_ok('select public.refund_orphan(gen_random_uuid())', '42501', null, 'OR15 nobody settles orphans signed out');
+select throws_ok('select from public.orphans', '42501', null, 'OR14 no one reads orphans signed out');
+select throws_ok('select public.refund_orphan(gen_random_uuid())', '42501', null, 'OR15 no one settles orphans signed out');
 select tests.act_as('authenticated', olga) from world;
 select is((select count(*) from public.orphans where stripe_id = 'pi_lost'), 1::bigint, 'OR16 an operator sees orphans');
 select throws_ok('update public.orphans set status = ''refunded''', '42501', null, 'OR17 an operator writes no orphans');
@@ -112,7 +112,7 @@ select is(private.ledger_balance('guest', ben, 'EUR', lost), 0::bigint, 'OR24 th
 select is(private.ledger_balance('host_payable', ana, 'EUR', lost), -15000::bigint, 'OR25 the host is owed the agreed share') from world;
 select is(pg_temp.balance(), (select orphan from before), 'OR26 nothing is left on the account of orphans');
 select is(pg_temp.pay('lost', lost, pg_temp.stay(40)), 'applied', 'OR27 from now on it is a payment like any') from world;
-select is((select count(*) from public.notifications n, world where n.booking_id = lost and n.kind = 'booking_confirmed' and n.recipient_id = ben), 1::bigint, 'OR28 the guest is told');
+select is((select count(*) from public.notifications n, world where n.booking_id = lost and n.kind = 'booking_confirmed' and n.recipient_id = ben), 1::bigint, 'OR28 the guest gets the mail');
 select tests.throws_code('select pg_temp.as_operator(''rebook_orphan'', ''pi_lost'')', 'orphan_closed', 'OR29 it is booked once');
 select tests.act_as('postgres');
 select tests.throws_code('select pg_temp.as_operator(''refund_orphan'', ''pi_lost'')', 'orphan_closed', 'OR30 and not refunded');
@@ -135,7 +135,7 @@ select is((pg_temp.orphan('pi_clash')).status, 'refunding', 'OR40 a part settles
 select pg_temp.refund('pi_clash', 're_2', 13000), pg_temp.refund('pi_clash', 're_2', 13000);
 select is((pg_temp.orphan('pi_clash')).status, 'refunded', 'OR41 the whole settles it');
 select is(pg_temp.balance(), (select orphan from before), 'OR42 nothing is left on the account of orphans');
-select is((select jsonb_agg(n.data -> 'amount') from public.notifications n, world where n.kind = 'orphan_refunded' and n.recipient_id = ben), '[18000]', 'OR43 the guest is told once');
+select is((select jsonb_agg(n.data -> 'amount') from public.notifications n, world where n.kind = 'orphan_refunded' and n.recipient_id = ben), '[18000]', 'OR43 the guest is notified once');
 select pg_temp.refund('pi_clash', 're_2', 13000, '{"status": "failed", "failure_settlement": {"id": "txn_re_2f", "currency": "eur", "amount": 13000, "fee": 0, "net": 13000}, "failure_reason": "lost_or_stolen_card"}');
 select is((select jsonb_build_array(o.status, o.refunded_amount, o.last_error) from public.orphans o where o.stripe_id = 'pi_clash'), '["open", 5000, "lost_or_stolen_card"]', 'OR44 a refund that the bank returns opens the case again');
 

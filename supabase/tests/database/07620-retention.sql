@@ -115,6 +115,6 @@ select tests.throws_code('select public.retention()', 'operators_only', 'RE18 on
 select tests.act_as('authenticated', olga) from world;
 select is((select r.keep from public.retention() r where r.name = 'private.job_failures'), '30 days'::interval, 'RE19 an operator reads how long rows are kept');
 select tests.act_as('anon');
-select throws_ok('select public.retention()', '42501', null, 'RE20 nobody reads it signed out');
+select throws_ok('select public.retention()', '42501', null, 'RE20 no one reads it signed out');
 select * from finish();
 rollback;

@@ -1,4 +1,4 @@
-// What Auth removes by itself, as hosted Supabase does: old refresh tokens, ended sessions, and flows that nobody finished.
+// What Auth removes by itself, as hosted Supabase does: old refresh tokens, ended sessions, and flows that no one finished.
 
 // @module-tag embedded
 import { afterAll, expect, it } from "vitest";

@@ -319,7 +319,7 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_
           const { error } = await settle("rebook_orphan", id);
           expect([each.kind, ...is.errorCodes(error)]).toEqual([each.kind, refusal]);
         }
-        // a double click: the second is told that it was settled
+        // a double click: the second learns that it was settled
         const verb = books ? "rebook_orphan" : "refund_orphan";
         const answers = await Promise.all([settle(verb, id), settle(verb, id)]);
         expect(answers.map(({ error }) => is.errorCodes(error)[0] ?? "done").sort()).toEqual([
@@ -389,7 +389,7 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_
     await mailsAbout(late, toLate);
     await mailsAbout(guest, told.length - toLate);
     expect(await is.listMails(late, "Refunded: ")).toHaveLength(toLate);
-    // the one that had gone back before it was found is told too
+    // the one that had gone back before it was found gets a mail too
     expect((await is.listMails(guest, "Refunded: ")).length).toBe(told.length - toLate + 1);
     expect([
       ...(await sql`select from public.orphans where receipt_email is not null and status = 'refunded'`),
