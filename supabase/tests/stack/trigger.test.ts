@@ -1,4 +1,4 @@
-// `npm run trigger` on a stack of its own with the seed: every event happens, and what it prints is what followed.
+// `npm run trigger` on a stack of its own with the seed: every event happens, and the command prints the rows and mails that followed.
 
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
