@@ -3,6 +3,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Sql } from "postgres";
 import { createArchive } from "../backup/archive.ts";
 import { completeSwap, restorePidFile } from "../backup/swap.ts";
 import type { StackConfig } from "../lib/config.ts";
@@ -186,10 +187,25 @@ async function prepareDatabase(config: StackConfig, report: Report, signal: Abor
       applied === 0 ? "migrations (all applied)" : `migrations (${applied} applied)`,
       performance.now() - since,
     );
+    if (seeded && config.past)
+      await prepareStep("two years of bookings", report, () => makePast(config, admin));
     return seeded;
   } finally {
     await admin.end({ timeout: 1 });
   }
+}
+
+async function prepareStep(name: string, report: Report, step: () => Promise<void>): Promise<void> {
+  const since = performance.now();
+  await step();
+  report(name, performance.now() - since);
+}
+
+async function makePast(config: StackConfig, admin: Sql): Promise<void> {
+  const { createPast } = await import("../past/past.ts"); // only a first start needs its packages
+  const stripeFile = join(config.dataDir, "stripe.json");
+  rmSync(stripeFile, { force: true }); // of a first start that was interrupted
+  await createPast(admin, { until: Date.now(), stripeFile, stripeUrl: config.stripeUrl });
 }
 
 async function requirePorts({ ports }: StackConfig): Promise<void> {

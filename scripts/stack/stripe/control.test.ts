@@ -30,6 +30,7 @@ it("lists its commands", async () => {
     "faults",
     "webhooks",
     "release",
+    "settle",
     "conversions",
     "charge",
     "refund",
@@ -37,6 +38,7 @@ it("lists its commands", async () => {
     "dispute",
     "decide",
     "early_fraud_warning",
+    "restrict",
     "send_again",
   ]);
   expect(await emulator.control("unheard_of")).toMatchObject({ error: { type: "invalid_request_error" } });
@@ -222,4 +224,21 @@ it("transfers at most what a charge brought in, when the charge is its source", 
     source_transaction: latest_charge as string,
   });
   expect(await errorOf(other)).toMatchObject({ status: 400, param: "currency" });
+});
+
+it("stops the payouts of an account, and allows them again", async () => {
+  const account = await emulator.openAccount();
+  await emulator.stripe.paymentIntents.create({
+    amount: 5_000,
+    currency: "eur",
+    confirm: true,
+    payment_method: "pm_card_visa",
+    automatic_payment_methods: { enabled: true, allow_redirects: "never" },
+  });
+  const transfer = () =>
+    emulator.stripe.transfers.create({ amount: 100, currency: "eur", destination: account });
+  await emulator.control("restrict", { account });
+  await expect(transfer()).rejects.toThrow("Your destination account needs");
+  await emulator.control("restrict", { account, payouts_enabled: true });
+  expect((await transfer()).amount).toBe(100);
 });

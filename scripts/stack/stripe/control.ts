@@ -10,7 +10,7 @@ import { type DisputeOptions, decide, openDispute, type Verdict } from "./disput
 import { invalid } from "./errors.ts";
 import type { Fault, Faults } from "./faults.ts";
 import type { Parameters } from "./form.ts";
-import type { Charge, Dispute, Item, Settings } from "./objects.ts";
+import type { Account, Charge, Dispute, Item, Settings } from "./objects.ts";
 import { createIntent } from "./payment-intents.ts";
 import { usableMethod } from "./payment-methods.ts";
 import { chargeOf, createRefund, failRefund } from "./refunds.ts";
@@ -135,6 +135,16 @@ export const commands: Record<string, Command> = {
     does: "The bank warns that a payment is fraudulent. Answers the warning.",
     run: ({ store }, { charge, payment_intent, fraud_type = "made_with_stolen_card" }) =>
       warnOfFraud(store, chargeOf(store, references({ charge, payment_intent })), String(fraud_type)),
+  },
+  restrict: {
+    takes: "{account, payouts_enabled?: true}",
+    does: "Stripe stops the payouts of a connected account, or allows them again. Answers the account.",
+    run({ store }, { account, payouts_enabled = false }) {
+      const found = store.get<Account>("account", String(account), "account");
+      found.payouts_enabled = payouts_enabled === true;
+      store.emit("account.updated", found);
+      return found;
+    },
   },
   send_again: {
     takes: "{event}",

@@ -185,6 +185,7 @@ it("counts the snippets that are not run, each with its reason", () => {
     "README.md: starts-the-stack-that-these-tests-have",
     "docs/guide/deploy.md: needs-a-hosted-project",
     "docs/guide/deploy.md: needs-nginx",
+    "docs/guide/try.md: stops-the-stack-that-these-tests-have",
   ]);
 });
 

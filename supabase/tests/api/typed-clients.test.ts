@@ -119,7 +119,7 @@ describe("Auth", () => {
 });
 
 describe("Storage", () => {
-  const send = async (method: string, path: string, body?: BodyInit, headers = {}) => {
+  const send = async (method: string, path: string, body?: string | Uint8Array<ArrayBuffer>, headers = {}) => {
     const token = (await ana.client.auth.getSession()).data.session?.access_token;
     const response = await fetch(`${stack.apiUrl}/storage/v1/${path}`, {
       method,
@@ -169,7 +169,7 @@ describe("Storage", () => {
 
   it("lists and shows buckets", async () => {
     const id = `typed-${crypto.randomUUID()}`;
-    await service().storage.createBucket(id, { fileSizeLimit: "1MB" });
+    await service().storage.createBucket(id, { public: false, fileSizeLimit: "1MB" });
     const shown = bucket.parse(await send("GET", `bucket/${id}`, undefined, asService));
     expect([shown.owner, shown.file_size_limit]).toEqual(["", 1_000_000]);
     expect(z.array(bucket).parse(await send("GET", "bucket", undefined, asService)).length).toBeGreaterThan(

@@ -7,13 +7,14 @@ create function pg_temp.reads_another_clock(p_code text) returns boolean
 language sql immutable
 as $$
     select p_code ~* '\m(current_date|current_time|current_timestamp|localtime|localtimestamp|timeofday|transaction_timestamp|statement_timestamp)\M'
-        or p_code ~* '''(now|today|tomorrow|yesterday)'''
+        or p_code ~* '''(now|today|tomorrow|yesterday)''\s*::'
+        or p_code ~* '\m(date|timestamp|timestamptz)\s+''(now|today|tomorrow|yesterday)'''
 $$;
 
 select is(
-    array(select s.name from unnest('{select current_date,SELECT LOCALTIME,select ''now''::timestamptz,"select now(), clock_timestamp()"}'::text[]) as s (name)
+    array(select s.name from unnest('{select current_date,SELECT LOCALTIME,select ''now''::timestamptz,select date ''today'',"select now(), ''today''"}'::text[]) as s (name)
         where pg_temp.reads_another_clock(s.name)),
-    '{select current_date,SELECT LOCALTIME,select ''now''::timestamptz}'::text[],
+    '{select current_date,SELECT LOCALTIME,select ''now''::timestamptz,select date ''today''}'::text[],
     'C0 the search finds other clocks'
 );
 select is_empty(
