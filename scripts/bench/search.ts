@@ -63,9 +63,9 @@ const shapes = {
   "common words in the largest city": { reads: 120 },
   "common words in a city, equal results": { isEqual: true },
   "common words, whole world": { reads: 120, isEqual: true },
-  "words of the dearer half, largest city": {},
-  "words of the dearer half, equal results": { reads: 120, isEqual: true },
-  "words of the dearer half, whole world": {},
+  "words of expensive properties, largest city": {},
+  "words of expensive properties, equal results": { reads: 120, isEqual: true },
+  "words of expensive properties, whole world": {},
   "rare words, whole world": {},
   "within 5 km, by distance": {},
   "within 25 km, by distance": { reads: 100 },
@@ -207,13 +207,15 @@ async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<{ times: 
       full({ p_area: `City ${equal.id}`, p_text: "quiet garden" }),
     );
     await time("common words, whole world", () => full(world, { p_text: "quiet garden" }));
-    await time("words of the dearer half, largest city", () =>
+    await time("words of expensive properties, largest city", () =>
       full({ p_area: `City ${largest.id}`, p_text: "panorama garden" }),
     );
-    await time("words of the dearer half, equal results", () =>
+    await time("words of expensive properties, equal results", () =>
       full({ p_area: `City ${equal.id}`, p_text: "panorama garden" }),
     );
-    await time("words of the dearer half, whole world", () => full(world, { p_text: "panorama garden" }));
+    await time("words of expensive properties, whole world", () =>
+      full(world, { p_text: "panorama garden" }),
+    );
     await time("rare words, whole world", () => full(world, { p_text: "lighthouse" }));
     await time("within 5 km, by distance", () => found(circle(city, 5_000)));
     await time("within 25 km, by distance", () => found(circle(largest, 25_000)));

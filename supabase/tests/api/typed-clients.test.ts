@@ -119,7 +119,12 @@ describe("Auth", () => {
 });
 
 describe("Storage", () => {
-  const send = async (method: string, path: string, body?: string | Uint8Array<ArrayBuffer>, headers = {}) => {
+  const send = async (
+    method: string,
+    path: string,
+    body?: string | Uint8Array<ArrayBuffer>,
+    headers = {},
+  ) => {
     const token = (await ana.client.auth.getSession()).data.session?.access_token;
     const response = await fetch(`${stack.apiUrl}/storage/v1/${path}`, {
       method,

@@ -95,8 +95,8 @@ insert into area values
     ('a city by name', 'p_area => ''sea city''', 'l.city = ''Séa City''', 20),
     ('a city all over the world by name', 'p_area => ''Far City, Southland''', 'l.city = ''Far City''', 20),
     ('words that half have', 'p_area => ''Séa City'', p_text => ''orchard''', 'l.city = ''Séa City'' and l.description ~ ''orchard''', 8),
-    ('words of the dearer half, in the whole world', 'p_west => -180, p_south => -90, p_east => 180, p_north => 90, p_text => ''gilded doors''', 'l.description ~ ''gilded''', 9),
-    ('words of the dearer half, with dates', 'p_west => -180, p_south => -90, p_east => 180, p_north => 90, p_text => ''gilded'', p_check_in => ''2027-03-01'', p_check_out => ''2027-03-04''', 'l.description ~ ''gilded''', 20),
+    ('words of expensive properties, in the whole world', 'p_west => -180, p_south => -90, p_east => 180, p_north => 90, p_text => ''gilded doors''', 'l.description ~ ''gilded''', 9),
+    ('words of expensive properties, with dates', 'p_west => -180, p_south => -90, p_east => 180, p_north => 90, p_text => ''gilded'', p_check_in => ''2027-03-01'', p_check_out => ''2027-03-04''', 'l.description ~ ''gilded''', 20),
     ('words of the worse half, in an area', 'p_area => ''Southland'', p_text => ''worn''', 'l.description ~ ''Worn''', 20),
     ('words that few have, in the whole world', 'p_west => -180, p_south => -90, p_east => 180, p_north => 90, p_text => ''lighthouse''', 'l.description ~ ''lighthouse''', 2),
     ('words that few have, in a city', 'p_area => ''Séa City'', p_text => ''lighthouse''', 'l.city = ''Séa City'' and l.description ~ ''lighthouse''', 1);
