@@ -138,11 +138,10 @@ export const commands: Record<string, Command> = {
   },
   restrict: {
     takes: "{account, payouts_enabled?: true}",
-    does: "Stripe stops the payouts of a connected account, or allows them again. Answers the account.",
+    does: "Stripe refuses transfers to a connected account before its event arrives, or takes them again. Answers the account.",
     run({ store }, { account, payouts_enabled = false }) {
       const found = store.get<Account>("account", String(account), "account");
       found.payouts_enabled = payouts_enabled === true;
-      store.emit("account.updated", found);
       return found;
     },
   },
