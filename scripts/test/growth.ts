@@ -220,7 +220,6 @@ const batches = [
   "task queue_digests",
   "task apply_retention",
   "task remove_expired_occupancies",
-  "task remove_old_lost_demand",
   "task remove_unused_files",
   "open money of a person who leaves",
 ];

@@ -1,6 +1,6 @@
 -- Purpose: lost demand: which rules of a property refused guests, for how many nights and of what value.
--- Touches: private.lost_demand, lost_demand_days, lost_demand_callers, lost_stays, report_lost_search, remove_old_lost_demand; public.refused_stays,
--- report_lost_search, lost_demand; a periodic task.
+-- Touches: private.lost_demand, lost_demand_days, lost_demand_callers, lost_stays, report_lost_search; public.refused_stays,
+-- report_lost_search, lost_demand.
 -- Watch: searches and quotes are read-only and cannot count, so an app reports what it was refused, with the arguments of its search; the
 -- reasons are worked out again here. No row names a person. All rows are written under the lock of the day's row, which makes the limits exact.
 
@@ -12,7 +12,6 @@ insert into private.settings (name, value, description) values
     ('lost_searches_per_caller', '100', 'How many refused searches a person or network address can report a day.'),
     ('lost_searches_per_day', '100000', 'How many all can report a day.'),
     ('lost_demand_per_property', '500', 'How many refusals of a property are counted a day, over all reasons.'),
-    ('lost_demand_kept', '400 days', 'How long lost demand is kept.'),
     ('client_address_header', 'x-forwarded-for', 'The header, in lower case, with the network address of a client. The embedded gateway sets this one; behind another proxy, name one that clients cannot write, such as cf-connecting-ip.');
 
 create table private.lost_demand (
@@ -281,15 +280,3 @@ $$;
 grant execute on function public.lost_demand to authenticated, service_role;
 comment on function public.lost_demand is
     'Returns what guests looked for from p_from until the day before p_until (days of the search, UTC) and were refused: a row for each property, reason, limit and number of nights, the most frequent first. p_properties as in host_metrics. Kept for 400 days.';
-
-create function private.remove_old_lost_demand() returns void
-language sql
-set search_path = ''
-as $$
-    delete from private.lost_demand_days d where d.day < (now() at time zone 'UTC')::date;
-    delete from private.lost_demand l where l.day < (now() at time zone 'UTC')::date - extract(day from private.duration('lost_demand_kept'))::integer;
-$$;
-comment on function private.remove_old_lost_demand is 'Deletes what is known of callers when their day is over, and lost demand after 400 days.';
-
-insert into private.periodic_tasks (name, command, every) values
-    ('remove_old_lost_demand', 'select private.remove_old_lost_demand()', '1 hour');

@@ -49,6 +49,8 @@ insert into private.retention (name, table_name, keep, age, condition, emptied, 
     ('private.job_failures', 'private.job_failures', '30 days', 'at', 'true', null, 'To find why jobs fail.'),
     ('private.reconciliations', 'private.reconciliations', '400 days', 'run_at', 'true', null, 'A year and the month in which it is closed.'),
     ('private.reconciliation_differences, resolved', 'private.reconciliation_differences', '400 days', 'resolved_at', 'resolved_at is not null', null, 'A year and the month in which it is closed. An open difference stays.'),
+    ('private.lost_demand', 'private.lost_demand', '400 days', 'day', 'true', null, 'A year and the month in which hosts look back at it.'),
+    ('private.lost_demand_days', 'private.lost_demand_days', '1 day', 'day', 'true', null, 'What is known of callers, in lost_demand_callers, goes when their day is over.'),
     ('public.orphan_sweeps', 'public.orphan_sweeps', '90 days', 'finished_at', 'finished_at is not null', null, 'To see that Stripe was searched.');
 insert into private.retention (name, table_name, keep, age, condition, walk, reason) values
     ('cron.job_run_details', 'cron.job_run_details', '2 days', 'start_time', 'start_time is not null', 'runid', 'pg_cron writes 26,000 rows a day. The table has no index by time and belongs to pg_cron, so the oldest ids are looked at.');
@@ -63,7 +65,7 @@ from (values
         'private.ledger_entries', 'public.exchange_rates', 'public.house_rules'
     ]),
     ('A record of who decided what, which no one may change.', array[
-        'public.audit_log', 'private.property_events', 'public.reports', 'public.suspensions'
+        'public.audit_log', 'private.property_events', 'public.reports', 'public.suspensions', 'public.operation_pauses'
     ]),
     ('It is the person''s own, and goes with the account or when they delete it.', array[
         'public.profiles', 'public.accounts', 'public.user_roles', 'public.blocked_profiles', 'public.notification_preferences',
@@ -83,14 +85,16 @@ from (values
     ('Past nights show who stayed where, against fraud and for statistics. 355 bytes a stay.', array['public.occupancies', 'private.co_hosted_bookings']),
     ('It follows from other tables and grows only with them.', array[
         'private.property_search', 'private.price_spans', 'private.long_stays', 'private.search_areas', 'private.search_tiles',
-        'private.search_rates', 'private.open_payables', 'private.planned_charges'
+        'private.search_rates', 'private.open_payables', 'private.planned_charges', 'private.stay_months'
     ]),
-    ('A row goes when its work is done.', array['private.erasures']),
+    ('A row goes when its work is done.', array['private.erasures', 'private.status_changes', 'private.unbalanced_transactions']),
+    ('Rows go with their day in private.lost_demand_days.', array['private.lost_demand_callers']),
     ('An address that does not exist may not be mailed again; operators remove one with clear_bounce.', array['private.bounced_addresses']),
     ('Reference data and settings, which do not grow with use.', array[
         'private.settings', 'private.errors', 'private.retention', 'private.periodic_tasks', 'private.job_queues', 'private.internal_functions',
         'private.booking_transitions', 'private.property_transitions', 'private.platform_fees', 'private.host_cancellation_fees',
-        'private.file_kinds', 'private.area_aliases', 'public.amenities', 'public.currencies', 'public.time_zones', 'public.notification_kinds'
+        'private.file_kinds', 'private.area_aliases', 'private.backup_state', 'private.metrics', 'private.metric_values',
+        'private.status_counts', 'private.ledger_checks', 'public.amenities', 'public.currencies', 'public.time_zones', 'public.notification_kinds'
     ]),
     ('Jobs are deleted when they are done.', array['pgmq.q_object_removals', 'pgmq.q_mails', 'pgmq.q_webhooks']),
     ('Not in use: jobs are deleted, not archived.', array['pgmq.a_object_removals', 'pgmq.a_mails', 'pgmq.a_webhooks']),

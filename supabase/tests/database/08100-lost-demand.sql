@@ -88,7 +88,7 @@ insert into private.lost_demand_days (day) select day - 1 from private.lost_dema
 update private.lost_demand_callers set day = day - 1;
 insert into private.lost_demand (property_id, day, reason, nights, currency, refusals, sole_refusals, value)
 select home, current_date - n, 'taken', 2, 'EUR', 1, 1, 100 from world, unnest(array[398, 402]) n;
-select private.remove_old_lost_demand();
+select private.apply_retention();
 select is((select count(*) from private.lost_demand_callers), 0::bigint, 'LD31 callers are forgotten when their day is over');
 select is((select array_agg(current_date - l.day) from private.lost_demand l where l.reason = 'taken' and l.day < current_date - 300), '{398}', 'LD32 lost demand is kept for 400 days');
 select ok((select count(*) from private.lost_demand l, world where l.property_id = home) > 1, 'LD33 and not less');
