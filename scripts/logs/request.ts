@@ -21,7 +21,10 @@ export async function wayOf(config: StackConfig, id: string): Promise<string[]> 
     const hint = "Take it from the header x-request-id of an answer: 1 to 60 letters, digits and hyphens.";
     throw new StackError(`"${id}" is not the id of a request.`, hint);
   }
-  const steps = [...(await stepsInLogs(join(config.dataDir, "logs"), id)), ...(await stepsInDatabase(config, id))];
+  const steps = [
+    ...(await stepsInLogs(join(config.dataDir, "logs"), id)),
+    ...(await stepsInDatabase(config, id)),
+  ];
   if (steps.length === 0)
     throw new StackError(`Nothing has the request id ${id}.`, "The logs begin anew with `npm run reset`.");
   const width = Math.max(...steps.map(({ source }) => source.length));
@@ -35,7 +38,8 @@ async function stepsInLogs(folder: string, id: string): Promise<Step[]> {
   for (const file of readdirSync(folder).filter((name) => name.endsWith(".log"))) {
     const source = basename(file, ".log");
     for await (const line of createInterface({ input: createReadStream(join(folder, file)) })) {
-      if (line.includes(id)) steps.push(...(stepOfJson(source, line, id) ?? stepOfPostgres(source, line, id)));
+      if (line.includes(id))
+        steps.push(...(stepOfJson(source, line, id) ?? stepOfPostgres(source, line, id)));
     }
   }
   return steps;

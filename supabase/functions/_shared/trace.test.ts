@@ -19,7 +19,15 @@ Deno.test("keeps a valid id: that of the client first, then that of hosted Supab
 });
 
 Deno.test("replaces everything else, secrets among it, by a new id", () => {
-  const hostile = ["", "a b", "'; drop table x", '{"a":1}', "x".repeat(61), "sb_secret_x", "gita@example.com"];
+  const hostile = [
+    "",
+    "a b",
+    "'; drop table x",
+    '{"a":1}',
+    "x".repeat(61),
+    "sb_secret_x",
+    "gita@example.com",
+  ];
   for (const id of hostile) assert.match(idOf({ "x-request-id": id }), uuid, id);
   assert.match(idOf({}), uuid);
 });
@@ -91,7 +99,9 @@ Deno.test("a worker works for the request of each job, and for its own on a job 
   });
   await worker(serviceCall({ "x-request-id": "wake-1" }));
   assert.deepEqual(seen.sort(), ["a-1", "b-2", "wake-1"]);
-  const logged = lines.map((line) => JSON.parse(line)).map(({ request_id, message }) => `${request_id} ${message}`);
+  const logged = lines
+    .map((line) => JSON.parse(line))
+    .map(({ request_id, message }) => `${request_id} ${message}`);
   assert.deepEqual(logged.sort(), [
     "a-1 job 1: done",
     "b-2 job 3: done",

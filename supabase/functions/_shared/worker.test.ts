@@ -67,9 +67,12 @@ Deno.test("takes no further batch after its time budget", async () => {
 Deno.test("logs a job that another worker took in the meantime", async () => {
   const logged: string[] = [];
   const queue = { ...queueOf(jobs(1)), finish: async () => false };
-  await createWorker({ internal, queue, work: async () => {}, log: (message, level) => void (level === "info" || logged.push(message)) })(
-    serviceCall(),
-  );
+  await createWorker({
+    internal,
+    queue,
+    work: async () => {},
+    log: (message, level) => void (level === "info" || logged.push(message)),
+  })(serviceCall());
   assert.deepEqual(logged, ["job 1: taken by another worker meanwhile"]);
 });
 

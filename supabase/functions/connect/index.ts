@@ -6,4 +6,6 @@ import { createServiceClient } from "../_shared/supabase.ts";
 import { createHandler } from "./handler.ts";
 import { createServices } from "./services.ts";
 
-Deno.serve(createHandler({ ...createServices(createServiceClient(), createStripe()), log: createLog("connect") }));
+Deno.serve(
+  createHandler({ ...createServices(createServiceClient(), createStripe()), log: createLog("connect") }),
+);
