@@ -1,34 +1,44 @@
-// `npm run logs [-- service ...] [--follow]`: prints the last lines of each service's log, and with --follow each new line.
+// `npm run logs [-- service ...] [--follow | --request <id>]`: prints the last lines of each service's log, with --follow each new line,
+// and with --request what one request did.
 
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync, watch } from "node:fs";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { loadConfig } from "./lib/config.ts";
 import { explainUncaught, StackError } from "./lib/errors.ts";
+import { wayOf } from "./logs/request.ts";
 
-const usage = "npm run logs -- [service ...] [--follow]";
+const usage = "npm run logs -- [service ...] [--follow | --request <id>]";
+
+interface Arguments {
+  services: string[];
+  follow: boolean;
+  /** The id of a request. */
+  request: string | undefined;
+}
 
 explainUncaught();
-const folder = join(loadConfig().dataDir, "logs");
+const config = loadConfig();
+const folder = join(config.dataDir, "logs");
+const given = readArguments();
+if (!existsSync(folder)) throw new StackError("There are no logs yet.", "Start the stack with `npm start`.");
+if (given.request === undefined) run(given);
+else for (const line of await wayOf(config, given.request)) console.log(line);
 
-run(readArguments());
-
-function readArguments(): { services: string[]; follow: boolean } {
+function readArguments(): Arguments {
   try {
     const { positionals, values } = parseArgs({
       allowPositionals: true,
-      options: { follow: { type: "boolean", short: "f" } },
+      options: { follow: { type: "boolean", short: "f" }, request: { type: "string" } },
     });
-    return { services: positionals, follow: values.follow ?? false };
+    return { services: positionals, follow: values.follow ?? false, request: values.request };
   } catch (error) {
     throw new StackError(error instanceof Error ? error.message : String(error), usage);
   }
 }
 
 /** @throws StackError for a service that has no log */
-function run({ services, follow }: { services: string[]; follow: boolean }): void {
-  if (!existsSync(folder))
-    throw new StackError("There are no logs yet.", "Start the stack with `npm start`.");
+function run({ services, follow }: Arguments): void {
   const known = readdirSync(folder).filter((file) => file.endsWith(".log"));
   const missing = services.find((service) => !known.includes(`${service}.log`));
   if (missing !== undefined) {

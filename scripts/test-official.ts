@@ -42,6 +42,7 @@ const status = statusSchema.parse(JSON.parse(output));
 const environment = {
   STAYBASE_STACK: "official" as const,
   STAYBASE_API_URL: status.API_URL,
+  STAYBASE_DATA_DIR: "",
   STAYBASE_MAIL_URL: status.MAILPIT_URL,
   // On this stack the Edge Functions call Stripe itself, with the key in supabase/functions/.env.
   STAYBASE_STRIPE_URL: "https://api.stripe.com",

@@ -65,6 +65,7 @@ export type Database = {
           at: string;
           before: Json | null;
           id: number;
+          request_id: string | null;
           row_id: string;
           table_name: string;
         };
@@ -336,6 +337,7 @@ export type Database = {
           job_id: number;
           message: NonNullable<Json>;
           queue: string;
+          request_id: string | null;
         };
         ComputedFields: never;
         Insert: never;
@@ -875,6 +877,7 @@ export type Database = {
           last_error: string | null;
           payment_method_id: string | null;
           refunded_amount: number;
+          request_id: string | null;
           status: Database["public"]["Enums"]["payment_status"];
           stripe_payment_intent_id: string | null;
           updated_at: string;
@@ -2508,6 +2511,7 @@ export type Database = {
           before: Json;
           event: string;
           reason: string;
+          request_id: string;
           source: string;
         }[];
       };
@@ -3751,6 +3755,7 @@ export type Database = {
           attempt: number;
           job_id: number;
           message: Json;
+          request_id: string;
         }[];
       };
       take_stripe_tasks: {
@@ -3761,6 +3766,7 @@ export type Database = {
           kind: string;
           lease: string;
           message: Json;
+          request_id: string;
           subject: string;
           task_id: number;
         }[];

@@ -551,6 +551,7 @@ export type introspection = {
           name: "at";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         };
+        requestId: { name: "requestId"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
       };
     };
     AuditLogConnection: {
@@ -633,6 +634,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "requestId";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "nodeId";
           type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
           defaultValue: null;
@@ -693,6 +699,11 @@ export type introspection = {
           defaultValue: null;
         },
         { name: "at"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "requestId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
       ];
     };
     AvailabilityRuleKind: {
@@ -4775,6 +4786,7 @@ export type introspection = {
           name: "diedAt";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         };
+        requestId: { name: "requestId"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
       };
     };
     DeadJobsConnection: {
@@ -4888,6 +4900,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "requestId";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "nodeId";
           type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
           defaultValue: null;
@@ -4946,6 +4963,11 @@ export type introspection = {
         },
         {
           name: "diedAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "requestId";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -11763,6 +11785,7 @@ export type introspection = {
           name: "updatedAt";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         };
+        requestId: { name: "requestId"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         guest: { name: "guest"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
         currencyDetails: {
           name: "currencyDetails";
@@ -11914,6 +11937,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "requestId";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "nodeId";
           type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
           defaultValue: null;
@@ -12030,6 +12058,11 @@ export type introspection = {
         },
         {
           name: "updatedAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "requestId";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },

@@ -2582,13 +2582,13 @@ export interface paths {
     };
     /**
      * Show everything recorded about a booking, property or person
-     * @description Lists all recorded changes of a booking, property, review, report or person in order of time: who changed what and why, with the values before and after. For operators.
+     * @description Lists all recorded changes of a booking, property, review, report or person in order of time: who changed what and why, with the values before and after, and the id of the request. For operators.
      */
     get: operations["get_audit_trail"];
     put?: never;
     /**
      * Show everything recorded about a booking, property or person
-     * @description Lists all recorded changes of a booking, property, review, report or person in order of time: who changed what and why, with the values before and after. For operators.
+     * @description Lists all recorded changes of a booking, property, review, report or person in order of time: who changed what and why, with the values before and after, and the id of the request. For operators.
      */
     post: operations["call_audit_trail"];
     delete?: never;
@@ -6232,6 +6232,8 @@ export interface components {
       created_at: string;
       /** Format: date-time */
       updated_at: string;
+      /** @description Id of the request that began it, also in the metadata at Stripe; null when the clock did. */
+      request_id?: string | null;
     };
     /** @description Cards that guests have paid with and can use again. A payment saves its card; DELETE removes it here and at Stripe. */
     payment_methods: {
@@ -7970,6 +7972,8 @@ export interface components {
        * @description When it was changed.
        */
       at: string;
+      /** @description Id of the request that changed it; null outside the API. */
+      request_id?: string | null;
     };
     /** @description Bookings whose payout an operator holds back. */
     payout_holds: {
@@ -8211,6 +8215,8 @@ export interface components {
        * @description When the job was moved here.
        */
       died_at: string;
+      /** @description Id of the request that queued the job; a replay keeps it. Null when the clock did. */
+      request_id?: string | null;
     };
     /** @description Stripe tasks that were given up, and why. For operators; replay_stripe_task tries one again. */
     dead_stripe_tasks: {
@@ -8812,6 +8818,8 @@ export interface components {
     "rowFilter.payments.last_error": components["schemas"]["Filter"];
     "rowFilter.payments.created_at": components["schemas"]["Filter"];
     "rowFilter.payments.updated_at": components["schemas"]["Filter"];
+    /** @description Id of the request that began it, also in the metadata at Stripe; null when the clock did. */
+    "rowFilter.payments.request_id": components["schemas"]["Filter"];
     "rowFilter.refunds.id": components["schemas"]["Filter"];
     "rowFilter.refunds.payment_id": components["schemas"]["Filter"];
     "rowFilter.refunds.booking_id": components["schemas"]["Filter"];
@@ -9190,6 +9198,8 @@ export interface components {
     "rowFilter.dead_jobs.enqueued_at": components["schemas"]["Filter"];
     /** @description When the job was moved here. */
     "rowFilter.dead_jobs.died_at": components["schemas"]["Filter"];
+    /** @description Id of the request that queued the job; a replay keeps it. Null when the clock did. */
+    "rowFilter.dead_jobs.request_id": components["schemas"]["Filter"];
     "rowFilter.orphans.id": components["schemas"]["Filter"];
     /** @description Whether a guest paid or a host was paid. */
     "rowFilter.orphans.kind": components["schemas"]["Filter"];
@@ -9373,6 +9383,8 @@ export interface components {
     "rowFilter.audit_log.after": components["schemas"]["Filter"];
     /** @description When it was changed. */
     "rowFilter.audit_log.at": components["schemas"]["Filter"];
+    /** @description Id of the request that changed it; null outside the API. */
+    "rowFilter.audit_log.request_id": components["schemas"]["Filter"];
     "rowFilter.profile_ratings.profile_id": components["schemas"]["Filter"];
     /** @description guest: rated by hosts. host: rated by the guests of all their properties. */
     "rowFilter.profile_ratings.rated_as": components["schemas"]["Filter"];
@@ -17221,6 +17233,8 @@ export interface operations {
         last_error?: components["parameters"]["rowFilter.payments.last_error"];
         created_at?: components["parameters"]["rowFilter.payments.created_at"];
         updated_at?: components["parameters"]["rowFilter.payments.updated_at"];
+        /** @description Id of the request that began it, also in the metadata at Stripe; null when the clock did. */
+        request_id?: components["parameters"]["rowFilter.payments.request_id"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
@@ -26255,6 +26269,7 @@ export interface operations {
             reason: string | null;
             before: unknown;
             after: unknown;
+            request_id: string | null;
           }[];
         };
       };
@@ -26314,6 +26329,7 @@ export interface operations {
             reason: string | null;
             before: unknown;
             after: unknown;
+            request_id: string | null;
           }[];
         };
       };
@@ -26358,6 +26374,8 @@ export interface operations {
         after?: components["parameters"]["rowFilter.audit_log.after"];
         /** @description When it was changed. */
         at?: components["parameters"]["rowFilter.audit_log.at"];
+        /** @description Id of the request that changed it; null outside the API. */
+        request_id?: components["parameters"]["rowFilter.audit_log.request_id"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
@@ -27283,6 +27301,8 @@ export interface operations {
         enqueued_at?: components["parameters"]["rowFilter.dead_jobs.enqueued_at"];
         /** @description When the job was moved here. */
         died_at?: components["parameters"]["rowFilter.dead_jobs.died_at"];
+        /** @description Id of the request that queued the job; a replay keeps it. Null when the clock did. */
+        request_id?: components["parameters"]["rowFilter.dead_jobs.request_id"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
@@ -27353,6 +27373,8 @@ export interface operations {
         enqueued_at?: components["parameters"]["rowFilter.dead_jobs.enqueued_at"];
         /** @description When the job was moved here. */
         died_at?: components["parameters"]["rowFilter.dead_jobs.died_at"];
+        /** @description Id of the request that queued the job; a replay keeps it. Null when the clock did. */
+        request_id?: components["parameters"]["rowFilter.dead_jobs.request_id"];
       };
       header?: {
         /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
@@ -28223,6 +28245,7 @@ export interface operations {
             /** Format: int32 */
             attempt: number | null;
             message: unknown;
+            request_id: string | null;
           }[];
         };
       };
@@ -28939,6 +28962,7 @@ export interface operations {
             attempt: number | null;
             message: unknown;
             is_old: boolean | null;
+            request_id: string | null;
           }[];
         };
       };

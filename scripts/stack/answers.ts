@@ -6,7 +6,7 @@ import { TooLarge, TooSlow } from "./proxy.ts";
 export const corsHeaders = {
   "access-control-allow-origin": "*",
   "access-control-expose-headers":
-    "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Preference-Applied, Range-Unit, Retry-After, Server, Transfer-Encoding, Tus-Resumable, Upload-Expires, Upload-Length, Upload-Offset",
+    "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Preference-Applied, Range-Unit, Retry-After, Server, Transfer-Encoding, Tus-Resumable, Upload-Expires, Upload-Length, Upload-Offset, X-Request-Id",
 };
 
 export function preflight(request: IncomingMessage, response: ServerResponse): void {

@@ -18,7 +18,12 @@ export interface ApiKeys {
   authorization(headers: IncomingHttpHeaders, key: string | undefined): string | undefined;
   /** The claims of a bearer token of this project; undefined when it is invalid or has expired. */
   verify(authorization: string | undefined): Promise<Claims | undefined>;
+  /** The role that a request has, for the log; undefined without a key or valid token. Tokens are verified once. */
+  roleOf(headers: IncomingHttpHeaders, url: string): Promise<string | undefined>;
 }
+
+/** How many verified tokens are remembered. */
+const mostRemembered = 1000;
 
 export function createApiKeys(keys: Keys): ApiKeys {
   const tokens = new Map([
@@ -28,8 +33,9 @@ export function createApiKeys(keys: Keys): ApiKeys {
     [keys.serviceRole, keys.serviceRole],
   ]);
   const secret = new TextEncoder().encode(keys.jwtSecret);
+  const verified = new Map<string, Claims>();
 
-  return {
+  const apiKeys: ApiKeys = {
     find(headers, url) {
       const header = headers.apikey;
       const key =
@@ -59,7 +65,20 @@ export function createApiKeys(keys: Keys): ApiKeys {
         return undefined;
       }
     },
+
+    async roleOf(headers, url) {
+      const address = url.includes("apikey=") && URL.canParse(url, "http://gateway") ? url : "/";
+      const { key } = apiKeys.find(headers, new URL(address, "http://gateway"));
+      const authorization = apiKeys.authorization(headers, key) ?? "";
+      const known = verified.get(authorization);
+      if (known !== undefined && Number(known.exp) * 1000 > Date.now()) return known.role;
+      const claims = await apiKeys.verify(authorization);
+      if (verified.size >= mostRemembered) verified.clear();
+      if (claims !== undefined) verified.set(authorization, claims);
+      return claims?.role;
+    },
   };
+  return apiKeys;
 }
 
 /** Whether the claim `aud` of a token is absent or names this project. */

@@ -53,7 +53,7 @@ export function createFunctions(config: StackConfig, mail: Mail): Functions {
       dataDir: config.dataDir,
       port,
       cwd: config.root,
-      env: environment(config, port, mail),
+      env: { OTEL_SERVICE_NAME: name, ...environment(config, port, mail) },
     });
     processes.add(process);
     process.start();
@@ -191,6 +191,7 @@ function environment(config: StackConfig, port: number, mail: Mail): NodeJS.Proc
     ...envFile(config),
     METRICS_TOKEN: metricsToken(config),
     ...stripeKeys(),
+    ...telemetry(),
     STAYBASE_CLOCK_FILE: clockFile(config),
     SUPABASE_URL: config.apiUrl,
     SUPABASE_ANON_KEY: config.keys.anon,
@@ -199,6 +200,11 @@ function environment(config: StackConfig, port: number, mail: Mail): NodeJS.Proc
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: config.keys.secret }),
     SUPABASE_DB_URL: databaseUrl(config),
   };
+}
+
+/** Deno's OpenTelemetry, which OTEL_DENO=true turns on: https://docs.deno.com/runtime/fundamentals/open_telemetry */
+function telemetry(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith("OTEL_")));
 }
 
 /** Stripe keys in the stack's own environment, which override those in supabase/functions/.env. */

@@ -8,8 +8,10 @@ import type { StackConfig } from "../lib/config.ts";
 import { openLog } from "../lib/output.ts";
 import { listening } from "../lib/server.ts";
 import { fail } from "./answers.ts";
+import { createApiKeys } from "./api-keys.ts";
 import type { Health } from "./health.ts";
 import { createHttpMetrics } from "./http-metrics.ts";
+import { logLine, requestIdOf } from "./request-log.ts";
 import { createRouter, type Services } from "./router.ts";
 import type { Service } from "./service.ts";
 
@@ -24,6 +26,7 @@ const sentAsIs = /^\/+(auth|functions|storage)\//;
 
 export function createGateway(config: StackConfig, services: Services, health: Health): Service {
   const metrics = createHttpMetrics();
+  const apiKeys = createApiKeys(config.keys);
   const route = createRouter(config, services, { health, metrics });
   let server: Server | undefined;
   let log: WriteStream | undefined;
@@ -32,12 +35,15 @@ export function createGateway(config: StackConfig, services: Services, health: H
     const started = performance.now();
     const { method = "GET", url = "/" } = request;
     const [path = "/"] = url.split("?", 1);
-    response.on("close", () => {
-      const took = performance.now() - started;
-      metrics.observe(method, path, response.statusCode, took / 1000);
-      log?.write(
-        `${new Date().toISOString()} ${method} ${path} ${response.statusCode} ${took.toFixed(1)} ms\n`,
-      );
+    const id = requestIdOf(request.headers["x-request-id"]);
+    request.headers["x-request-id"] = id;
+    response.setHeader("x-request-id", id);
+    const role = apiKeys.roleOf(request.headers, url);
+    response.on("close", async () => {
+      const milliseconds = performance.now() - started;
+      const status = response.statusCode;
+      metrics.observe(method, path, status, milliseconds / 1000);
+      log?.write(logLine({ id, method, path, status, milliseconds, role: await role }));
     });
     response.on("finish", () => drain(request));
     const answer = () => route(request, response).catch((error) => fail(error, response));
@@ -50,9 +56,10 @@ export function createGateway(config: StackConfig, services: Services, health: H
     async start() {
       log = openLog(join(config.dataDir, "logs", "gateway.log"));
       server = createServer({ keepAliveTimeout: 65_000 }, handle);
-      server.on("upgrade", (_request, socket) =>
-        socket.end("HTTP/1.1 501 Not Implemented\r\nconnection: close\r\n\r\n"),
-      );
+      server.on("upgrade", ({ headers }, socket) => {
+        const id = requestIdOf(headers["x-request-id"]);
+        socket.end(`HTTP/1.1 501 Not Implemented\r\nconnection: close\r\nx-request-id: ${id}\r\n\r\n`);
+      });
       server.listen(config.ports.api, "127.0.0.1");
     },
     async ready() {

@@ -172,7 +172,7 @@ function settings(config: StackConfig): Record<string, string | number> {
     min_wal_size: "80MB", // the defaults, which initdb lowers for small segments
     max_wal_size: "1GB",
     shared_preload_libraries: "pg_stat_statements",
-    log_line_prefix: "%m [%p] %q%u ",
+    log_line_prefix: "%m [%p] %q%u %a ", // for the API, the application is the id of the request
     timezone: "UTC",
     "cron.database_name": "postgres",
   };

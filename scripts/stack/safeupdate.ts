@@ -26,6 +26,7 @@ export async function refuseWithoutFilter(
   target: { port: number; path: string; authorization: string | undefined; limit: number },
 ): Promise<void> {
   const { prefer = "", "content-type": type, "content-profile": profile, accept } = request.headers;
+  const id = request.headers["x-request-id"] as string | undefined;
   const body = await readBody(request, response, target.limit);
   const answer = await fetch(`http://127.0.0.1:${target.port}${target.path}`, {
     method: request.method ?? "",
@@ -35,6 +36,7 @@ export async function refuseWithoutFilter(
       "content-type": type,
       "content-profile": profile as string | undefined,
       accept,
+      "x-request-id": id,
     }).filter((entry): entry is [string, string] => entry[1] !== undefined),
     ...(body.length === 0 ? {} : { body: new Uint8Array(body) }),
   });

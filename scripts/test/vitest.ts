@@ -14,6 +14,7 @@ export interface TestEnvironment {
   /** The column of supabase/tests/support/differences.ts. */
   STAYBASE_STACK: "embedded" | "official";
   STAYBASE_API_URL: string;
+  STAYBASE_DATA_DIR: string;
   STAYBASE_MAIL_URL: string;
   STAYBASE_STRIPE_URL: string;
   /** As the database's superuser, to look behind the API. */
@@ -29,6 +30,7 @@ export function testEnvironment(config: StackConfig): TestEnvironment {
   return {
     STAYBASE_STACK: "embedded",
     STAYBASE_API_URL: config.apiUrl,
+    STAYBASE_DATA_DIR: config.dataDir,
     STAYBASE_MAIL_URL: config.mailUrl,
     STAYBASE_STRIPE_URL: config.stripeUrl,
     STAYBASE_DB_URL: databaseUrl(config, "supabase_admin"),

@@ -1,6 +1,7 @@
 -- Purpose: refuses with a coded error a request without the needed privilege, before Postgres refuses it without a code, and estimated
--- counts, which reveal rows that row level security hides; refuses writes while everything is paused; gives operators their role.
--- Touches: private.check_request, which PostgREST runs before each request; setting pgrst.db_pre_request of the role authenticator;
+-- counts, which reveal rows that row level security hides; refuses writes while everything is paused; gives operators their role; names
+-- the session after the request, so that the log of Postgres and pg_stat_activity show its id.
+-- Touches: private.valid_request_id, request_id; private.check_request, which PostgREST runs before each request; setting pgrst.db_pre_request of the role authenticator;
 -- private.refuse_estimate.
 -- Watch: of privileges it only gives the refusal a code; they still decide. A missing privilege on a column still answers 42501.
 -- PostgREST obeys the first of two Prefer headers and shows the database the last, so private.refuse_estimate refuses once more.
@@ -27,6 +28,37 @@ grant execute on function private.refuse_estimate to anon, authenticated;
 comment on function private.refuse_estimate is
     'Condition of a policy on every table of the API: refuses to plan an EXPLAIN of a request. Declared immutable so that planning evaluates it and nothing of it remains in a plan.';
 
+create function private.valid_request_id(p_id text) returns text
+language sql immutable
+set search_path = ''
+as $$
+    select substring(p_id from '^[A-Za-z0-9-]{1,60}$')
+$$;
+grant execute on function private.valid_request_id to anon, authenticated, service_role;
+comment on function private.valid_request_id is
+    'The id, if it is 1 to 60 letters, digits and hyphens; else null. Keys and e-mail addresses have other characters.';
+
+create function private.request_id() returns text
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_headers constant jsonb := nullif(current_setting('request.headers', true), '');
+begin
+    if v_headers is null then
+        return null;
+    end if;
+    -- our gateway and clients send the first, hosted Supabase the others
+    return coalesce(
+        private.valid_request_id(v_headers ->> 'x-request-id'), private.valid_request_id(v_headers ->> 'sb-request-id'),
+        private.valid_request_id(v_headers ->> 'cf-ray')
+    );
+end
+$$;
+grant execute on function private.request_id to anon, authenticated, service_role;
+comment on function private.request_id is
+    'The id of the request that this transaction works for; null outside the API. Workers send the id of the request that queued their job.';
+
 create function private.check_request() returns void
 language plpgsql stable
 set search_path = ''
@@ -52,6 +84,7 @@ declare
         when v_method = 'DELETE' then not has_table_privilege(v_relation, 'delete')
     end;
 begin
+    perform set_config('application_name', coalesce(private.request_id(), current_setting('application_name')), true);
     if length(v_headers ->> 'content-length') > 7 or (v_headers ->> 'content-length')::integer > v_limit then
         perform private.raise_error('request_too_large', jsonb_build_object('limit', v_limit));
     end if;

@@ -46,7 +46,8 @@ create table public.dead_jobs (
     attempts integer not null,
     error text not null,
     enqueued_at timestamptz not null,
-    died_at timestamptz not null default clock_timestamp()
+    died_at timestamptz not null default clock_timestamp(),
+    request_id text
 );
 comment on table public.dead_jobs is
     'Jobs that failed too often. Operators replay one with replay_dead_job or a whole queue with replay_dead_jobs, or delete what is no longer needed.';
@@ -56,6 +57,7 @@ comment on column public.dead_jobs.attempts is 'Number of attempts.';
 comment on column public.dead_jobs.error is 'Error of the last attempt.';
 comment on column public.dead_jobs.enqueued_at is 'When the job was queued.';
 comment on column public.dead_jobs.died_at is 'When the job was moved here.';
+comment on column public.dead_jobs.request_id is 'Id of the request that queued the job; a replay keeps it. Null when the clock did.';
 
 create index dead_jobs_queue_idx on public.dead_jobs (queue, died_at);
 
@@ -66,6 +68,22 @@ grant select, delete on public.dead_jobs to authenticated, service_role;
 create policy "Operators can read any" on public.dead_jobs for select to operator using (true);
 create policy "Operators can delete dead jobs" on public.dead_jobs for delete to authenticated
     using ((select private.is_operator()));
+
+create function private.request_header() returns jsonb
+language sql stable
+set search_path = ''
+as $$
+    select jsonb_strip_nulls(jsonb_build_object('x-request-id', private.request_id()))
+$$;
+comment on function private.request_header is 'The header that carries the id of this request on; empty outside the API.';
+
+create function private.job_headers(p_request_id text) returns jsonb
+language sql immutable
+set search_path = ''
+as $$
+    select jsonb_build_object('request_id', p_request_id) where p_request_id is not null
+$$;
+comment on function private.job_headers is 'Headers of a job in its queue: the request that queued it.';
 
 create function private.wake_worker(p_worker text) returns void
 language plpgsql security definer
@@ -83,7 +101,7 @@ begin
             headers := jsonb_build_object(
                 'content-type', 'application/json', 'prefer', 'respond-async',
                 'apikey', (select s.decrypted_secret from vault.decrypted_secrets s where s.name = 'service_key')
-            ),
+            ) || private.request_header(),
             timeout_milliseconds := 30000
         );
     end if;
@@ -97,28 +115,30 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    perform pgmq.send(p_queue, p_message);
+    perform pgmq.send(p_queue, p_message, private.job_headers(private.request_id()));
     perform private.wake_worker(p_worker);
 end
 $$;
 comment on function private.enqueue_job is
     'Queues a job in this transaction and wakes its worker after the commit. Definer, because queues belong to the owner of the database.';
 
-create function private.enqueue_job_at(p_queue text, p_message jsonb, p_at timestamptz default now()) returns void
+create function private.enqueue_job_at(
+    p_queue text, p_message jsonb, p_at timestamptz default now(), p_request_id text default private.request_id()
+) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
 begin
     if p_at > now() then
-        perform pgmq.send(p_queue, p_message, p_at);
+        perform pgmq.send(p_queue, p_message, private.job_headers(p_request_id), p_at);
     else
-        perform pgmq.send(p_queue, p_message);
+        perform pgmq.send(p_queue, p_message, private.job_headers(p_request_id));
         perform private.wake_worker(q.worker) from private.job_queues q where q.queue = p_queue;
     end if;
 end
 $$;
 comment on function private.enqueue_job_at is
-    'Queues a job in this transaction, to be done at p_at or later. Definer, because queues belong to the owner of the database.';
+    'Queues a job in this transaction, to be done at p_at or later; its worker works for the request p_request_id. Definer, because queues belong to the owner of the database.';
 
 create function private.move_to_dead_jobs(p_queue text, p_job_id bigint, p_attempt integer, p_error text) returns boolean
 language plpgsql
@@ -127,13 +147,13 @@ as $$
 declare
     v_job record;
 begin
-    execute format('delete from pgmq.%I where msg_id = $1 and read_ct = $2 returning message, enqueued_at', 'q_' || p_queue)
+    execute format('delete from pgmq.%I where msg_id = $1 and read_ct = $2 returning message, enqueued_at, headers', 'q_' || p_queue)
     into v_job using p_job_id, p_attempt;
     if v_job.message is null then
         return false;
     end if;
-    insert into public.dead_jobs (queue, job_id, message, attempts, error, enqueued_at)
-    values (p_queue, p_job_id, v_job.message, p_attempt, p_error, v_job.enqueued_at);
+    insert into public.dead_jobs (queue, job_id, message, attempts, error, enqueued_at, request_id)
+    values (p_queue, p_job_id, v_job.message, p_attempt, p_error, v_job.enqueued_at, v_job.headers ->> 'request_id');
     return true;
 end
 $$;
@@ -141,7 +161,7 @@ comment on function private.move_to_dead_jobs is
     'Moves a job to dead_jobs. Returns false when another attempt than p_attempt holds it.';
 
 create function public.take_jobs(p_queue text, p_limit integer default 10)
-returns table (job_id bigint, attempt integer, message jsonb)
+returns table (job_id bigint, attempt integer, message jsonb, request_id text)
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -163,6 +183,7 @@ begin
             job_id := v_job.msg_id;
             attempt := v_job.read_ct;
             message := v_job.message;
+            request_id := v_job.headers ->> 'request_id';
             return next;
         end if;
     end loop;
@@ -248,7 +269,7 @@ begin
     if v_job.id is null then
         perform private.raise_error('dead_job_not_found');
     end if;
-    perform private.enqueue_job_at(v_job.queue, v_job.message);
+    perform private.enqueue_job_at(v_job.queue, v_job.message, p_request_id => v_job.request_id);
 end
 $$;
 grant execute on function private.replay_dead_job to authenticated, service_role;
@@ -273,9 +294,9 @@ declare
 begin
     perform private.require_operator();
     with replayed as (
-        delete from public.dead_jobs d where d.queue = p_queue returning d.message
+        delete from public.dead_jobs d where d.queue = p_queue returning d.message, d.request_id
     )
-    select count(private.enqueue_job_at(p_queue, r.message)) into v_count from replayed r;
+    select count(private.enqueue_job_at(p_queue, r.message, p_request_id => r.request_id)) into v_count from replayed r;
     return v_count;
 end
 $$;

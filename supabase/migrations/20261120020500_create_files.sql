@@ -145,7 +145,8 @@ set search_path = ''
 as $$
 begin
     perform pgmq.send(
-        'object_removals', jsonb_build_object('bucket', k.bucket, 'path', u.path), now() + private.duration('object_removal_delay')
+        'object_removals', jsonb_build_object('bucket', k.bucket, 'path', u.path), private.job_headers(private.request_id()),
+        now() + private.duration('object_removal_delay')
     )
     from private.file_kinds k
     cross join unnest(p_paths) as u (path)

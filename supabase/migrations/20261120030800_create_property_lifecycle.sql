@@ -70,10 +70,13 @@ create table private.property_events (
     actor private.property_actor not null,
     actor_id uuid default auth.uid(),
     reason text,
-    at timestamptz not null default clock_timestamp()
+    at timestamptz not null default clock_timestamp(),
+    request_id text default private.request_id()
 );
 comment on table private.property_events is 'Events of properties: what happened, who did it, when and why. Append-only.';
+comment on column private.property_events.request_id is 'Id of the request that caused it; null when the clock did.';
 create index property_events_property_id_idx on private.property_events (property_id, id);
+create index property_events_request_id_idx on private.property_events using hash (request_id) where request_id is not null;
 alter table private.property_events enable row level security;
 create trigger refuse_change before update or delete on private.property_events
     for each row execute function private.refuse_change();

@@ -186,11 +186,14 @@ create table private.booking_events (
     before jsonb not null default '{}',
     after jsonb not null default '{}',
     at timestamptz not null,
-    recorded_at timestamptz not null default clock_timestamp()
+    recorded_at timestamptz not null default clock_timestamp(),
+    request_id text default private.request_id()
 );
 comment on table private.booking_events is 'Log of bookings: what happened, who did it, when and why, with values before and after. Rows are never changed or deleted.';
 comment on column private.booking_events.at is 'When it took effect: a hold that ended at noon is expired from noon, even when that was recorded later.';
+comment on column private.booking_events.request_id is 'Id of the request that caused it; null when the clock did.';
 create index booking_events_booking_id_idx on private.booking_events (booking_id, id);
+create index booking_events_request_id_idx on private.booking_events using hash (request_id) where request_id is not null;
 alter table private.booking_events enable row level security;
 create trigger refuse_change before update or delete on private.booking_events
     for each row execute function private.refuse_change();

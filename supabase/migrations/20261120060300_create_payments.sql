@@ -42,6 +42,7 @@ create table public.payments (
     last_error text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
+    request_id text default private.request_id(),
     constraint payments_capture_no_more_than_agreed check (captured_amount between 0 and amount),
     constraint payments_refund_no_more_than_captured check (refunded_amount >= 0 and refunded_amount <= captured_amount),
     constraint payments_disputed_amount_is_captured check (disputed_amount between 0 and captured_amount),
@@ -59,6 +60,7 @@ comment on column public.payments.disputed_amount is 'Amount of disputes that ar
 comment on column public.payments.capture_before is 'When the authorisation expires.';
 comment on column public.payments.payment_method_id is 'The card that was charged; null when it was not saved, or was removed.';
 comment on column public.payments.last_error is 'Why the last charge failed; a decline in Stripe''s words.';
+comment on column public.payments.request_id is 'Id of the request that began it, also in the metadata at Stripe; null when the clock did.';
 
 create unique index payments_open_idx on public.payments (booking_id) where status in ('requires_payment', 'processing', 'authorized');
 create index payments_booking_id_idx on public.payments (booking_id);

@@ -21,12 +21,15 @@ create table private.stripe_tasks (
     dead_at timestamptz,
     last_error text,
     created_at timestamptz not null default now(),
+    request_id text,
     constraint stripe_tasks_are_unique unique (kind, subject)
 );
 comment on table private.stripe_tasks is 'Work to do at Stripe, and events of Stripe to apply. One row for each kind and subject.';
 comment on column private.stripe_tasks.subject is 'Id of the event, payment, refund, payout, reversal, card, customer, object at Stripe or orphan; of a charge, the payment''s id and the number of the attempt; of a sweep, its id and the page.';
 comment on column private.stripe_tasks.lease is 'Token of the worker that holds the task. A call with another token changes nothing.';
+comment on column private.stripe_tasks.request_id is 'Id of the request that caused it; of an event, that of its object at Stripe. It never changes, because Stripe refuses other metadata under the same idempotency key.';
 
+create index stripe_tasks_request_id_idx on private.stripe_tasks using hash (request_id) where request_id is not null;
 create index stripe_tasks_due_idx on private.stripe_tasks (run_at) where done_at is null and dead_at is null;
 create index stripe_tasks_dead_idx on private.stripe_tasks (dead_at) where dead_at is not null;
 alter table private.stripe_tasks enable row level security;
@@ -36,12 +39,12 @@ create policy "Operators can read any" on private.stripe_tasks for select to ope
 
 insert into private.internal_functions (name, every, repeats) values ('money-worker', '200 milliseconds', true);
 
-create function private.enqueue_stripe_task(p_kind text, p_subject text) returns void
+create function private.enqueue_stripe_task(p_kind text, p_subject text, p_request_id text default private.request_id()) returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
-    insert into private.stripe_tasks (kind, subject) values (p_kind, p_subject) on conflict do nothing;
+    insert into private.stripe_tasks (kind, subject, request_id) values (p_kind, p_subject, p_request_id) on conflict do nothing;
     if found then
         perform private.wake_worker('money-worker');
     end if;
@@ -95,7 +98,10 @@ begin
     if not found then
         return false;
     end if;
-    perform private.enqueue_stripe_task('event', p_event ->> 'id');
+    perform private.enqueue_stripe_task(
+        'event', p_event ->> 'id',
+        coalesce(private.valid_request_id(p_event #>> '{data,object,metadata,request_id}'), private.request_id())
+    );
     return true;
 end
 $$;
@@ -111,14 +117,15 @@ as $$
 $$;
 comment on function private.payment_description is 'Returns the description of a payment that guests see at Stripe.';
 
-create function private.stripe_metadata() returns jsonb
+create function private.stripe_metadata(p_request_id text) returns jsonb
 language sql stable
 set search_path = ''
 as $$
-    select jsonb_build_object('installation', s.value) from private.settings s where s.name = 'installation'
+    select jsonb_strip_nulls(jsonb_build_object('installation', s.value, 'request_id', p_request_id))
+    from private.settings s where s.name = 'installation'
 $$;
 comment on function private.stripe_metadata is
-    'Metadata of every payment, refund and transfer at Stripe: the installation that made it. Another one with the same account leaves it alone.';
+    'Metadata of every payment, refund and transfer at Stripe: the installation that made it, which another one with the same account leaves alone, and the request that caused it.';
 
 create function private.payment_metadata(p_payment public.payments) returns jsonb
 language sql stable
@@ -126,7 +133,7 @@ set search_path = ''
 as $$
     select
         jsonb_build_object('payment_id', p_payment.id, 'booking_id', p_payment.booking_id, 'guest_id', p_payment.guest_id, 'kind', p_payment.kind)
-        || private.stripe_metadata()
+        || private.stripe_metadata(p_payment.request_id)
         -- only an unpaid stay never changes: Stripe refuses another request under the same idempotency key
         || case when p_payment.kind = 'booking' then jsonb_build_object(
             'property_id', b.property_id, 'check_in', b.check_in, 'check_out', b.check_out, 'adults', b.adults::text,
@@ -157,7 +164,7 @@ begin
             select jsonb_build_object(
                 'refund_id', r.id, 'status', r.status, 'payment_intent', p.stripe_payment_intent_id,
                 'amount', private.stripe_amount(r.amount, r.currency),
-                'metadata', jsonb_build_object('refund_id', r.id, 'booking_id', r.booking_id) || private.stripe_metadata()
+                'metadata', jsonb_build_object('refund_id', r.id, 'booking_id', r.booking_id) || private.stripe_metadata(p_task.request_id)
             )
             from public.refunds r join public.payments p on p.id = r.payment_id where r.id = p_task.subject::uuid
         )
@@ -184,7 +191,7 @@ begin
             )
             from public.orphan_sweeps s where s.id = split_part(p_task.subject, ':', 1)::bigint
         )
-        when 'orphan' then private.orphan_message(p_task.subject::uuid)
+        when 'orphan' then private.orphan_message(p_task.subject::uuid, p_task.request_id)
         else (
             select jsonb_build_object('payment_intent', p.stripe_payment_intent_id)
             from public.payments p where p.id = p_task.subject::uuid
@@ -195,7 +202,7 @@ $$;
 comment on function private.task_message is 'Returns what a worker needs for a task; amounts in Stripe''s units.';
 
 create function public.take_stripe_tasks(p_limit integer default 20)
-returns table (task_id bigint, lease uuid, kind text, subject text, attempt integer, message jsonb, is_old boolean)
+returns table (task_id bigint, lease uuid, kind text, subject text, attempt integer, message jsonb, is_old boolean, request_id text)
 language sql security definer
 set search_path = ''
 as $$
@@ -218,7 +225,7 @@ as $$
         returning t.*
     )
     select t.id, t.lease, t.kind, t.subject, t.attempts, private.task_message(t::private.stripe_tasks),
-        t.created_at < clock_timestamp() - interval '20 hours'
+        t.created_at < clock_timestamp() - interval '20 hours', t.request_id
     from taken t
     order by t.run_at, t.id
 $$;

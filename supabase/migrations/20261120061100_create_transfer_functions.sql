@@ -28,7 +28,8 @@ begin
         'status', v_payout.status, 'amount', private.stripe_amount(v_payout.sent_amount, v_payout.sent_currency),
         'currency', v_payout.sent_currency, 'booking_id', v_payout.booking_id,
         'transfer', v_payout.stripe_transfer_id,
-        'metadata', jsonb_build_object('payout_id', v_payout.id, 'booking_id', v_payout.booking_id) || private.stripe_metadata(),
+        'metadata', jsonb_build_object('payout_id', v_payout.id, 'booking_id', v_payout.booking_id)
+            || private.stripe_metadata((select t.request_id from private.stripe_tasks t where t.kind = 'transfer' and t.subject = p_payout_id::text)),
         'destination', (select a.stripe_account_id from public.payout_accounts a where a.profile_id = v_payout.host_id)
     );
 end

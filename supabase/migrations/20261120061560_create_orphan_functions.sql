@@ -150,7 +150,7 @@ grant execute on function public.save_orphan_page to service_role;
 comment on function public.save_orphan_page is
     'Saves page p_page of a search for orphans, objects {id, status, metadata, payment_intent, reversals} newest first, and enqueues what differs and the next page. For the service role; definer, because no API role may write orphan_sweeps.';
 
-create function private.orphan_message(p_orphan_id uuid) returns jsonb
+create function private.orphan_message(p_orphan_id uuid, p_request_id text) returns jsonb
 language plpgsql stable
 set search_path = ''
 as $$
@@ -160,7 +160,7 @@ begin
             'orphan_id', o.id, 'kind', o.kind, 'status', o.status, 'stripe_id', o.stripe_id, 'is_charged', o.is_charged,
             'amount', private.stripe_amount(o.amount - o.refunded_amount, o.currency),
             'idempotency_key', concat_ws(':', 'orphan', o.stripe_id, nullif(o.tries, 0)),
-            'metadata', jsonb_build_object('orphan_id', o.id) || private.stripe_metadata()
+            'metadata', jsonb_build_object('orphan_id', o.id) || private.stripe_metadata(p_request_id)
         )
         from public.orphans o
         where o.id = p_orphan_id

@@ -76,7 +76,8 @@ create table public.audit_log (
     actor_id uuid,
     before jsonb,
     after jsonb,
-    at timestamptz not null default clock_timestamp()
+    at timestamptz not null default clock_timestamp(),
+    request_id text default private.request_id()
 );
 comment on table public.audit_log is
     'Every change of roles, suspensions, pauses, reports, the state of published reviews and who bears a refund, and every deleted dead job. Rows never change; only operators can read them; audit_trail adds the events of bookings and properties.';
@@ -87,6 +88,8 @@ comment on column public.audit_log.actor_id is 'Who changed it; null for the ser
 comment on column public.audit_log.before is 'The row before the change; null for an insert.';
 comment on column public.audit_log.after is 'The row after the change; null for a delete.';
 comment on column public.audit_log.at is 'When it was changed.';
+comment on column public.audit_log.request_id is 'Id of the request that changed it; null outside the API.';
+create index audit_log_request_id_idx on public.audit_log using hash (request_id) where request_id is not null;
 create index audit_log_row_id_idx on public.audit_log (row_id, id);
 create index audit_log_actor_id_idx on public.audit_log (actor_id, id);
 

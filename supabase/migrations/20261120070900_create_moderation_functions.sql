@@ -276,21 +276,21 @@ create trigger _300_open_case_of_loss after update of status on public.disputes 
     when (new.status = 'lost' and old.status <> 'lost') execute function private.open_money_case('dispute_lost');
 
 create function private.audit_trail(p_id uuid)
-returns table (at timestamptz, source text, event text, actor_id uuid, actor text, reason text, before jsonb, after jsonb)
+returns table (at timestamptz, source text, event text, actor_id uuid, actor text, reason text, before jsonb, after jsonb, request_id text)
 language plpgsql stable security definer
 set search_path = ''
 as $$
 begin
     perform private.require_operator();
     return query
-        select e.at, 'bookings', e.event, e.actor_id, e.actor::text, e.reason, e.before, e.after
+        select e.at, 'bookings', e.event, e.actor_id, e.actor::text, e.reason, e.before, e.after, e.request_id
         from private.booking_events e where e.booking_id = p_id
         union all
         select e.at, 'properties', e.event, e.actor_id, e.actor::text, e.reason, jsonb_build_object('status', e.from_status),
-            e.details || jsonb_build_object('status', e.to_status)
+            e.details || jsonb_build_object('status', e.to_status), e.request_id
         from private.property_events e where e.property_id = p_id
         union all
-        select l.at, l.table_name, l.action, l.actor_id, null, null, l.before, l.after
+        select l.at, l.table_name, l.action, l.actor_id, null, null, l.before, l.after, l.request_id
         from public.audit_log l
         where
             l.row_id = p_id::text or l.actor_id = p_id
@@ -302,7 +302,7 @@ grant execute on function private.audit_trail to authenticated, service_role;
 comment on function private.audit_trail is 'Does the work of public.audit_trail. Definer, because no API role may read the events of bookings and properties.';
 
 create function public.audit_trail(p_id uuid)
-returns table (at timestamptz, source text, event text, actor_id uuid, actor text, reason text, before jsonb, after jsonb)
+returns table (at timestamptz, source text, event text, actor_id uuid, actor text, reason text, before jsonb, after jsonb, request_id text)
 language sql stable
 set search_path = ''
 as $$
@@ -310,4 +310,26 @@ as $$
 $$;
 grant execute on function public.audit_trail to authenticated, service_role;
 comment on function public.audit_trail is
-    'Lists all recorded changes of a booking, property, review, report or person in order of time: who changed what and why, with the values before and after. For operators.';
+    'Lists all recorded changes of a booking, property, review, report or person in order of time: who changed what and why, with the values before and after, and the id of the request. For operators.';
+
+create function private.request_trace(p_request_id text)
+returns table (at timestamptz, source text, event text, subject text)
+language sql stable
+set search_path = ''
+as $$
+    select e.recorded_at, 'booking_events', concat_ws(' ', e.event, e.to_status), e.booking_id::text
+    from private.booking_events e where e.request_id = p_request_id
+    union all
+    select e.at, 'property_events', concat_ws(' ', e.event, e.to_status), e.property_id::text
+    from private.property_events e where e.request_id = p_request_id
+    union all
+    select l.at, 'audit_log', l.action || ' ' || l.table_name, l.row_id
+    from public.audit_log l where l.request_id = p_request_id
+    union all
+    select t.created_at, 'stripe_tasks', concat_ws(' ', t.kind, case when t.done_at is not null then 'done' when t.dead_at is not null then 'dead' else 'open' end),
+        t.subject
+    from private.stripe_tasks t where t.request_id = p_request_id
+    order by 1
+$$;
+comment on function private.request_trace is
+    'What a request changed, in order of time: events of bookings and properties, audit rows and Stripe tasks. For the owner; `npm run logs -- --request` shows it.';

@@ -2,6 +2,7 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { apiError, type ErrorCode } from "./errors.ts";
+import type { Log } from "./log.ts";
 import type { Authenticate } from "./serve.ts";
 
 /** Accepts every caller. For links that carry their own token. */
@@ -59,7 +60,7 @@ export interface StripeSignatureCheck {
   verify(body: string, signature: string): Promise<unknown>;
   /** Milliseconds since 1970. */
   now(): number;
-  log(message: string): void;
+  log: Log;
 }
 
 /**

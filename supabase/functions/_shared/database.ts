@@ -57,6 +57,7 @@ export type Database = {
           at: string;
           before: Json | null;
           id: number;
+          request_id: string | null;
           row_id: string;
           table_name: string;
         };
@@ -332,6 +333,7 @@ export type Database = {
           job_id: number;
           message: NonNullable<Json>;
           queue: string;
+          request_id: string | null;
         };
         ComputedFields: never;
         Insert: never;
@@ -872,6 +874,7 @@ export type Database = {
           last_error: string | null;
           payment_method_id: string | null;
           refunded_amount: number;
+          request_id: string | null;
           status: Database["public"]["Enums"]["payment_status"];
           stripe_payment_intent_id: string | null;
           updated_at: string;
@@ -2464,6 +2467,7 @@ export type Database = {
           before: Json;
           event: string;
           reason: string;
+          request_id: string;
           source: string;
         }[];
       };
@@ -3707,6 +3711,7 @@ export type Database = {
           attempt: number;
           job_id: number;
           message: Json;
+          request_id: string;
         }[];
       };
       take_stripe_tasks: {
@@ -3717,6 +3722,7 @@ export type Database = {
           kind: string;
           lease: string;
           message: Json;
+          request_id: string;
           subject: string;
           task_id: number;
         }[];

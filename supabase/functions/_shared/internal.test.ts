@@ -12,7 +12,7 @@ function setUp(runs: Partial<Runs> = {}, work = async () => ({ done: true })) {
   const handle = createInternalFunction({
     internal: internalOf(runs),
     work,
-    log: (message) => void logged.push(message),
+    log: (message, level) => void (level === "info" || logged.push(message)),
     waitUntil: (promise) => void waited.push(promise),
   });
   return { handle, waited, logged };

@@ -4,6 +4,7 @@
 import { serviceOnly } from "./authenticate.ts";
 import { describeError, positionOf } from "./describe-error.ts";
 import { apiError, type ErrorCode } from "./errors.ts";
+import type { Log } from "./log.ts";
 import { serve } from "./serve.ts";
 
 /** The runs of one function in the database. */
@@ -36,7 +37,7 @@ export interface InternalOptions<Result extends object> {
   work(run: Run): Promise<Result>;
   /** The code of the response to an unexpected error. */
   unexpected?: ErrorCode;
-  log(message: string): void;
+  log: Log;
   /** Milliseconds after which a run takes no further work, to end before the platform's time limit. */
   budget?: number;
   now?: () => number;

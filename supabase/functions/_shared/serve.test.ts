@@ -12,7 +12,7 @@ function setUp(options: Partial<ServeOptions<undefined>> = {}) {
   const logged: string[] = [];
   const handle = serve({
     authenticate: anyone,
-    log: (message) => void logged.push(message),
+    log: (message, level) => void (level === "info" || logged.push(message)),
     handle: async () => Response.json({ ok: true }),
     ...options,
   });

@@ -3,6 +3,8 @@
 
 import { describeError, positionOf } from "./describe-error.ts";
 import { ApiError, apiError, type ErrorCode } from "./errors.ts";
+import type { Log } from "./log.ts";
+import { inTrace, traceOf } from "./trace.ts";
 
 /** Identifies the caller, or throws an `ApiError`. See authenticate.ts. */
 export type Authenticate<Caller> = (request: Request) => Promise<Caller>;
@@ -15,18 +17,20 @@ export interface ServeOptions<Caller> {
   authenticate: Authenticate<Caller>;
   /** The code of the response to an unexpected error; `internal_error` by default. */
   unexpected?: ErrorCode;
-  log(message: string): void;
+  log: Log;
   handle(request: Request, caller: Caller): Promise<Response>;
 }
 
 const corsHeaders = {
   "access-control-allow-origin": "*",
-  "access-control-allow-headers": "authorization, apikey, content-type, x-client-info",
+  "access-control-allow-headers":
+    "authorization, apikey, content-type, x-client-info, x-request-id, traceparent, tracestate",
+  "access-control-expose-headers": "x-request-id",
 };
 
 /**
  * @returns a request handler for `Deno.serve`. It sends an `ApiError` to the caller, logs any other error without secrets but with its
- * file and line, and answers with the code `unexpected` instead.
+ * file and line, and answers with the code `unexpected` instead. Each answer has the id of its request, and a line in the log.
  */
 export function serve<Caller>(options: ServeOptions<Caller>): (request: Request) => Promise<Response> {
   const { methods = ["POST"], cors = false, authenticate, unexpected = "internal_error", log } = options;
@@ -49,10 +53,15 @@ export function serve<Caller>(options: ServeOptions<Caller>): (request: Request)
     }
   }
 
-  return async (request) => {
-    const response = await respond(request);
-    if (cors) for (const [name, value] of Object.entries(corsHeaders)) response.headers.set(name, value);
-    return response;
+  return (request) => {
+    const trace = traceOf(request.headers);
+    return inTrace(trace, async () => {
+      const response = await respond(request);
+      if (cors) for (const [name, value] of Object.entries(corsHeaders)) response.headers.set(name, value);
+      response.headers.set("x-request-id", trace.requestId);
+      log(`${request.method} answered ${response.status}`, "info");
+      return response;
+    });
   };
 }
 

@@ -5,6 +5,7 @@ import type { UserOf } from "./authenticate.ts";
 import type { Database, Json } from "./database.ts";
 import { callerKey, type Environment, environment, required, serviceKeys } from "./environment.ts";
 import { fetchWithin, timeouts } from "./timeout.ts";
+import { traced } from "./trace.ts";
 
 export type { Json };
 export type ServiceClient = SupabaseClient<Database>;
@@ -16,7 +17,7 @@ export function createServiceClient(
 ): ServiceClient {
   return createClient<Database>(required(env, "SUPABASE_URL"), serviceKeys(env)[0], {
     auth: { persistSession: false, autoRefreshToken: false },
-    global: { fetch: fetchWithin(timeout) },
+    global: { fetch: traced(fetchWithin(timeout)) },
   });
 }
 
@@ -28,7 +29,7 @@ export function createCallerClient(
 ): SupabaseClient<Database> {
   return createClient<Database>(required(env, "SUPABASE_URL"), callerKey(env), {
     auth: { persistSession: false, autoRefreshToken: false },
-    global: { fetch: fetchWithin(timeout), headers: { authorization } },
+    global: { fetch: traced(fetchWithin(timeout)), headers: { authorization } },
   });
 }
 

@@ -67,9 +67,12 @@ Deno.test("takes no further batch after its time budget", async () => {
 Deno.test("logs a job that another worker took in the meantime", async () => {
   const logged: string[] = [];
   const queue = { ...queueOf(jobs(1)), finish: async () => false };
-  await createWorker({ internal, queue, work: async () => {}, log: (message) => logged.push(message) })(
-    serviceCall(),
-  );
+  await createWorker({
+    internal,
+    queue,
+    work: async () => {},
+    log: (message, level) => void (level === "info" || logged.push(message)),
+  })(serviceCall());
   assert.deepEqual(logged, ["job 1: taken by another worker meanwhile"]);
 });
 
@@ -91,7 +94,7 @@ Deno.test("logs a queue that cannot be reached, and recovers at the next call", 
     internal,
     queue: { ...queue, take },
     work: async () => {},
-    log: (message) => logged.push(message),
+    log: (message, level) => void (level === "info" || logged.push(message)),
     waitUntil: (work) => void waited.push(work),
   });
   await worker(serviceCall({ prefer: "respond-async" }));

@@ -3,12 +3,15 @@
 import { describeError } from "./describe-error.ts";
 import { createInternalFunction, type InternalOptions } from "./internal.ts";
 import { within } from "./timeout.ts";
+import { forRequest } from "./trace.ts";
 
 /** A job as `take_jobs` returns it. `attempt` is the fencing token: only the latest attempt can finish the job. */
 export interface Job {
   job_id: number;
   attempt: number;
   message: unknown;
+  /** The request that queued it; null when the clock did. */
+  request_id?: string | null;
 }
 
 /** The queue of a worker; queue.ts implements it. */
@@ -41,7 +44,8 @@ export function createWorker(options: WorkerOptions): (request: Request) => Prom
   async function perform(job: Job): Promise<boolean> {
     try {
       await within(patience, work(job));
-      if (!(await queue.finish(job))) log(`job ${job.job_id}: taken by another worker meanwhile`);
+      if (await queue.finish(job)) log(`job ${job.job_id}: done`, "info");
+      else log(`job ${job.job_id}: taken by another worker meanwhile`);
       return true;
     } catch (error) {
       const reason = describeError(error);
@@ -64,7 +68,7 @@ export function createWorker(options: WorkerOptions): (request: Request) => Prom
           const waiting = [...jobs];
           const lanes = Array.from({ length: concurrency }, async () => {
             for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
-              count[(await perform(job)) ? "done" : "failed"] += 1;
+              count[(await forRequest(job.request_id, () => perform(job))) ? "done" : "failed"] += 1;
             }
           });
           await Promise.all(lanes);

@@ -25,7 +25,7 @@ function setUp(account: string | undefined, overrides: Partial<Dependencies> = {
     }),
     onboardingLink: async (id, returnUrl) => `https://stripe.example/${id}?${returnUrl}`,
     loginLink: async (id) => `https://stripe.example/login/${id}`,
-    log: (message) => void calls.push(message),
+    log: (message, level) => void (level === "info" || calls.push(message)),
     ...overrides,
   });
   const post = async (body: unknown, authorization = "Bearer ana") => {

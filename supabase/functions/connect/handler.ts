@@ -4,6 +4,7 @@
 import { signedIn, type UserOf } from "../_shared/authenticate.ts";
 import { apiError } from "../_shared/errors.ts";
 import { readJson } from "../_shared/json-body.ts";
+import type { Log } from "../_shared/log.ts";
 import { serve } from "../_shared/serve.ts";
 import { bodySchema } from "./schema.ts";
 
@@ -26,7 +27,7 @@ export interface Dependencies {
   syncAccount(id: string): Promise<AccountState>;
   onboardingLink(id: string, returnUrl: string): Promise<string>;
   loginLink(id: string): Promise<string>;
-  log(message: string): void;
+  log: Log;
 }
 
 /**

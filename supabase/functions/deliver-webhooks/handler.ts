@@ -4,6 +4,7 @@
 import { createHmac } from "node:crypto";
 import { describeError } from "../_shared/describe-error.ts";
 import type { Internal } from "../_shared/internal.ts";
+import type { Log } from "../_shared/log.ts";
 import { createWorker, PermanentError, type Queue } from "../_shared/worker.ts";
 import { messageSchema } from "./schema.ts";
 
@@ -24,7 +25,7 @@ export interface Dependencies {
   recordAttempt(id: string, status: number | null, error: string | null): Promise<void>;
   /** Milliseconds since 1970. */
   now(): number;
-  log(message: string): void;
+  log: Log;
 }
 
 /**
@@ -55,6 +56,7 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
         "content-type": "application/json",
         "user-agent": "Staybase-Webhooks/1",
         "staybase-signature": sign(delivery.secret, body, now()),
+        ...(job.request_id == null ? {} : { "x-request-id": job.request_id }),
       };
       let status: number;
       try {

@@ -1,5 +1,6 @@
 // deliver-webhooks: the database calls it after it queued a job, and again for jobs that are left.
 
+import { createLog } from "../_shared/log.ts";
 import { postPublic } from "../_shared/post-public.ts";
 import { createQueue } from "../_shared/queue.ts";
 import { createInternal } from "../_shared/runs.ts";
@@ -22,6 +23,6 @@ Deno.serve(
       await supabase.rpc("record_webhook_attempt", attempt).throwOnError();
     },
     now: Date.now,
-    log: console.error,
+    log: createLog("deliver-webhooks"),
   }),
 );

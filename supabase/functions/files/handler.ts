@@ -3,6 +3,7 @@
 import { signedIn, type UserOf } from "../_shared/authenticate.ts";
 import { apiError, type ErrorCode, functionErrors } from "../_shared/errors.ts";
 import { readJson } from "../_shared/json-body.ts";
+import type { Log } from "../_shared/log.ts";
 import { serve } from "../_shared/serve.ts";
 import type { Problem } from "./bytes.ts";
 import { clean } from "./clean.ts";
@@ -23,7 +24,7 @@ export interface Dependencies {
   finishFile(file: StoredFile, bytes: number, altText: string | undefined): Promise<StoredFile>;
   /** Records why the upload was refused, and removes it. */
   failFile(file: StoredFile, error: ErrorCode): Promise<void>;
-  log(message: string): void;
+  log: Log;
 }
 
 const errorFor: Record<Problem, ErrorCode> = {

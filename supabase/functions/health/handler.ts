@@ -2,6 +2,7 @@
 // tells no more than that, and asks the parts at most once a second, so that no caller can load them through it.
 
 import { anyone } from "../_shared/authenticate.ts";
+import type { Log } from "../_shared/log.ts";
 import { serve } from "../_shared/serve.ts";
 
 /** What the handler needs; index.ts provides it. */
@@ -10,7 +11,7 @@ export interface Dependencies {
   parts(): Promise<Record<string, boolean>>;
   /** Milliseconds since 1970. */
   now(): number;
-  log(message: string): void;
+  log: Log;
 }
 
 /** In ms. */

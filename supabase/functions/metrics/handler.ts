@@ -2,6 +2,7 @@
 // them, so an answer costs the same however large the platform is.
 
 import { Counter, Gauge, type OpenMetricsContentType, Registry } from "prom-client";
+import type { Log } from "../_shared/log.ts";
 import { type Authenticate, serve } from "../_shared/serve.ts";
 
 /** One value of one metric. */
@@ -18,7 +19,7 @@ export interface Dependencies {
   authenticate: Authenticate<undefined>;
   /** The values of a metric follow each other. */
   samples(): Promise<Sample[]>;
-  log(message: string): void;
+  log: Log;
 }
 
 export function createHandler({

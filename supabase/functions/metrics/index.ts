@@ -2,6 +2,7 @@
 
 import { bearerOnly } from "../_shared/authenticate.ts";
 import { environment } from "../_shared/environment.ts";
+import { createLog } from "../_shared/log.ts";
 import { createServiceClient } from "../_shared/supabase.ts";
 import { createHandler, type Sample } from "./handler.ts";
 
@@ -14,6 +15,6 @@ Deno.serve(
       const { data } = await supabase.rpc("metrics").throwOnError();
       return data as Sample[];
     },
-    log: console.error,
+    log: createLog("metrics"),
   }),
 );

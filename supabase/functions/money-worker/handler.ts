@@ -4,6 +4,8 @@
 import { z } from "zod";
 import { describeError } from "../_shared/describe-error.ts";
 import { createInternalFunction, type Internal } from "../_shared/internal.ts";
+import type { Log } from "../_shared/log.ts";
+import { forRequest } from "../_shared/trace.ts";
 import {
   type ChargeTask,
   chargeTaskSchema,
@@ -69,7 +71,12 @@ export interface MoneyServices {
   createTransfer(payoutId: string, request: TransferRequest): Promise<string>;
   failTransfer(payoutId: string, error: string): Promise<void>;
   beginReversal(reversalId: string): Promise<ReversalRequest>;
-  createReversal(reversalId: string, transfer: string, amount: number): Promise<void>;
+  createReversal(
+    reversalId: string,
+    transfer: string,
+    amount: number,
+    requestId: string | null | undefined,
+  ): Promise<void>;
   failReversal(reversalId: string): Promise<void>;
   /** The PaymentIntent of a refund. */
   paymentOfRefund(refund: string): Promise<string | null>;
@@ -97,7 +104,7 @@ export interface Dependencies extends TaskQueue, MoneyServices {
   isFinal(error: unknown): boolean;
   /** The reason of a failed charge, for the guest to read. */
   reasonOf(error: unknown): string;
-  log(message: string): void;
+  log: Log;
 }
 
 /** Works until no task is due, and answers the numbers of finished and failed tasks. */
@@ -117,7 +124,9 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
           tasks.length > 0;
           tasks = run.mayContinue() ? await takeTasks() : []
         ) {
-          const outcomes = await Promise.all(tasks.map(attempt));
+          const outcomes = await Promise.all(
+            tasks.map((task) => forRequest(task.request_id, () => attempt(task))),
+          );
           done += outcomes.filter((isDone) => isDone).length;
           failed += outcomes.filter((isDone) => !isDone).length;
         }
@@ -129,7 +138,8 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
   async function attempt(task: Task): Promise<boolean> {
     try {
       const outcome = await perform(task);
-      if (!(await finishTask(task, outcome))) log(`task ${task.task_id}: taken by another worker meanwhile`);
+      if (await finishTask(task, outcome)) log(`task ${task.task_id} (${task.kind}): ${outcome}`, "info");
+      else log(`task ${task.task_id}: taken by another worker meanwhile`);
       return true;
     } catch (error) {
       const reason = describeError(error);
@@ -155,7 +165,7 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
       case "transfer":
         return transfer(task.subject, task.is_old);
       case "reversal":
-        return reverse(task.subject, task.is_old);
+        return reverse(task);
       case "detach":
         return detach(detachTaskSchema.parse(task.message).payment_method);
       case "delete_customer":
@@ -263,12 +273,12 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
     return sync.transfer(id);
   }
 
-  async function reverse(reversalId: string, isOld: boolean): Promise<string> {
+  async function reverse({ subject: reversalId, is_old: isOld, request_id }: Task): Promise<string> {
     const { status, transfer, amount } = await dependencies.beginReversal(reversalId);
     if (status !== "pending" || typeof transfer !== "string") return `ignored: ${status}`;
     try {
       const isMade = isOld && (await madeBefore.hasReversal(reversalId, transfer));
-      if (!isMade) await dependencies.createReversal(reversalId, transfer, amount);
+      if (!isMade) await dependencies.createReversal(reversalId, transfer, amount, request_id);
     } catch (error) {
       if (!isFinal(error)) throw error;
       await dependencies.failReversal(reversalId);

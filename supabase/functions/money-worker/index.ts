@@ -1,5 +1,6 @@
 // money-worker: the database calls it after it added a task, and again for tasks that are left.
 
+import { createLog } from "../_shared/log.ts";
 import { createInternal } from "../_shared/runs.ts";
 import { createStripe, declineOf, isFinal } from "../_shared/stripe.ts";
 import { createServiceClient } from "../_shared/supabase.ts";
@@ -21,6 +22,6 @@ Deno.serve(
     madeBefore: createMadeBefore(stripe),
     isFinal,
     reasonOf: (error) => declineOf(error) ?? "The card could not be charged.",
-    log: console.error,
+    log: createLog("money-worker"),
   }),
 );

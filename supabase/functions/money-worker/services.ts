@@ -83,10 +83,13 @@ export function createServices(supabase: ServiceClient, stripe: Stripe): MoneySe
       const { data } = await supabase.rpc("begin_reversal", { p_reversal_id: reversalId }).throwOnError();
       return reversalRequestSchema.parse(data);
     },
-    async createReversal(reversalId, transfer, amount) {
+    async createReversal(reversalId, transfer, amount, requestId) {
       await stripe.transfers.createReversal(
         transfer,
-        { amount, metadata: { reversal_id: reversalId } },
+        {
+          amount,
+          metadata: { reversal_id: reversalId, ...(requestId == null ? {} : { request_id: requestId }) },
+        },
         { idempotencyKey: `reversal:${reversalId}` },
       );
     },

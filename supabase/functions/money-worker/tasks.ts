@@ -11,6 +11,8 @@ export const taskSchema = z.object({
   message: z.unknown(),
   /** Whether Stripe may have forgotten the idempotency key. */
   is_old: z.boolean(),
+  /** The request that caused it; null when the clock did. */
+  request_id: z.string().nullish(),
 });
 export type Task = z.infer<typeof taskSchema>;
 

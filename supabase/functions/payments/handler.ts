@@ -5,6 +5,7 @@ import { z } from "zod";
 import { signedIn, type UserOf } from "../_shared/authenticate.ts";
 import { apiError } from "../_shared/errors.ts";
 import { readJson } from "../_shared/json-body.ts";
+import type { Log } from "../_shared/log.ts";
 import type { PaymentIntentRequest } from "../_shared/payment-intent.ts";
 import { serve } from "../_shared/serve.ts";
 import { bodySchema } from "./schema.ts";
@@ -53,7 +54,7 @@ export interface Dependencies {
   publishableKey: string;
   /** The emulator's page for the payment; undefined with Stripe itself. */
   payPage(intent: Intent): string | undefined;
-  log(message: string): void;
+  log: Log;
 }
 
 /**
@@ -83,6 +84,7 @@ export function createHandler(dependencies: Dependencies): (request: Request) =>
       const opened = await openIntent(actor.id, booking_id, { ...begun, payment_id }).catch((error) =>
         refuse(payment_id, error),
       );
+      log(`payment ${payment_id} of booking ${booking_id}: ${opened.id}`, "info");
       const intent = await chargeSavedCard(opened, begun.payment_method);
       return Response.json({
         payment_id,

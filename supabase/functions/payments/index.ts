@@ -1,6 +1,7 @@
 // payments: a guest's app calls it to pay for a booking.
 
 import { environment } from "../_shared/environment.ts";
+import { createLog } from "../_shared/log.ts";
 import { createStripe, emulatorUrl } from "../_shared/stripe.ts";
 import { createServiceClient } from "../_shared/supabase.ts";
 import { createHandler } from "./handler.ts";
@@ -14,6 +15,6 @@ Deno.serve(
     publishableKey: environment("STRIPE_PUBLISHABLE_KEY") ?? "",
     payPage: ({ id, client_secret }) =>
       emulator === undefined ? undefined : `${emulator}/pay/${id}?secret=${client_secret}`,
-    log: console.error,
+    log: createLog("payments"),
   }),
 );

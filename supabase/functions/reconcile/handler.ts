@@ -2,6 +2,7 @@
 // and stores them.
 
 import { createInternalFunction, type Internal } from "../_shared/internal.ts";
+import type { Log } from "../_shared/log.ts";
 
 /** A balance transaction of Stripe. */
 export interface Line {
@@ -23,7 +24,7 @@ export interface Dependencies {
   compare(lines: Line[], since: number): Promise<object>;
   /** Milliseconds since 1970. */
   now(): number;
-  log(message: string): void;
+  log: Log;
 }
 
 const recoverySeconds = 3 * 86_400;

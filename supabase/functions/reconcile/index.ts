@@ -2,6 +2,7 @@
 
 import { createClock } from "../_shared/clock.ts";
 import { environment, required, serviceKeys } from "../_shared/environment.ts";
+import { createLog } from "../_shared/log.ts";
 import { createInternal } from "../_shared/runs.ts";
 import { createStripe } from "../_shared/stripe.ts";
 import { createServiceClient } from "../_shared/supabase.ts";
@@ -16,6 +17,6 @@ Deno.serve(
     internal: createInternal(supabase, "reconcile"),
     ...createServices(supabase, createStripe(), project),
     now: createClock(environment("STAYBASE_CLOCK_FILE")),
-    log: console.error,
+    log: createLog("reconcile"),
   }),
 );

@@ -4,6 +4,7 @@ import type Stripe from "stripe";
 import { idOf } from "../_shared/stripe.ts";
 import type { Json, ServiceClient } from "../_shared/supabase.ts";
 import { fetchWithin, timeouts } from "../_shared/timeout.ts";
+import { traced } from "../_shared/trace.ts";
 import type { Dependencies, Line } from "./handler.ts";
 
 export function createServices(
@@ -24,7 +25,7 @@ export function createServices(
     },
     async work() {
       const url = `${project.url}/functions/v1/money-worker`;
-      const post = fetchWithin(timeouts.moneyWorker);
+      const post = traced(fetchWithin(timeouts.moneyWorker));
       const until = Date.now() + timeouts.moneyWorker;
       // 202: another run is going on
       for (let status = 202; status === 202 && Date.now() < until; ) {

@@ -1,6 +1,7 @@
 // Removes objects from Storage after their owner or row was deleted. Jobs: queue `object_removals`, message { bucket, path }.
 
 import type { Internal } from "../_shared/internal.ts";
+import type { Log } from "../_shared/log.ts";
 import { createWorker, PermanentError, type Queue } from "../_shared/worker.ts";
 import { messageSchema } from "./schema.ts";
 
@@ -12,7 +13,7 @@ export interface Dependencies {
   keepsObject(bucket: string, path: string): Promise<boolean>;
   /** Removes one object. Succeeds when the object does not exist. */
   removeObject(bucket: string, path: string): Promise<void>;
-  log(message: string): void;
+  log: Log;
 }
 
 export function createHandler({

@@ -1,5 +1,6 @@
 // remove-objects: the database calls it after it queued a job, and again for jobs that are left.
 
+import { createLog } from "../_shared/log.ts";
 import { createQueue } from "../_shared/queue.ts";
 import { createInternal } from "../_shared/runs.ts";
 import { createServiceClient } from "../_shared/supabase.ts";
@@ -19,6 +20,6 @@ Deno.serve(
       const { error } = await supabase.storage.from(bucket).remove([path]);
       if (error !== null) throw error;
     },
-    log: console.error,
+    log: createLog("remove-objects"),
   }),
 );

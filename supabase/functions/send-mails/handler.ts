@@ -2,6 +2,7 @@
 // { notification_id }, { invitation_id }, { orphan_id } or { digest_of }.
 
 import type { Internal } from "../_shared/internal.ts";
+import type { Log } from "../_shared/log.ts";
 import { createWorker, type Queue } from "../_shared/worker.ts";
 import { type MailRequest, unsubscribeUrl, writeMail } from "./mail.ts";
 
@@ -28,7 +29,7 @@ export interface Dependencies {
   addressBounced(email: string, reason: string): Promise<void>;
   /** The sender, as `Name <address>`. */
   from: string;
-  log(message: string): void;
+  log: Log;
 }
 
 /**

@@ -1,6 +1,7 @@
 // send-mails: the database calls it after it queued a job, and again for jobs that are left. SMTP_FROM is the sender.
 
 import { environment } from "../_shared/environment.ts";
+import { createLog } from "../_shared/log.ts";
 import { createMailTransport } from "../_shared/mail-transport.ts";
 import { createQueue } from "../_shared/queue.ts";
 import { createInternal } from "../_shared/runs.ts";
@@ -29,6 +30,6 @@ Deno.serve(
       await supabase.rpc("record_bounce", { p_email: email, p_reason: reason }).throwOnError();
     },
     from: environment("SMTP_FROM") ?? "Staybase <noreply@staybase.local>",
-    log: console.error,
+    log: createLog("send-mails"),
   }),
 );

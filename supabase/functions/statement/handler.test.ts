@@ -24,7 +24,7 @@ function setUp(lines: Line[], failsAfter = Number.POSITIVE_INFINITY) {
       pages.push([id, authorization]);
       return lines.filter((each) => Number(each.id) > id).slice(0, 2);
     },
-    log: (message) => void logs.push(message),
+    log: (message, level) => void (level === "info" || logs.push(message)),
   });
   const get = (authorization = "Bearer ana", method = "GET") =>
     handle(new Request("http://f/", { method, headers: { authorization } }));

@@ -3,6 +3,7 @@
 
 import { signedIn, type UserOf } from "../_shared/authenticate.ts";
 import { describeError, positionOf } from "../_shared/describe-error.ts";
+import type { Log } from "../_shared/log.ts";
 import { serve } from "../_shared/serve.ts";
 import { columns } from "./schema.ts";
 
@@ -13,7 +14,7 @@ export interface Dependencies {
   userOf: UserOf;
   /** The lines after an id that the caller may read, the oldest first; none after the last one. */
   linesAfter(id: number, authorization: string): Promise<Line[]>;
-  log(message: string): void;
+  log: Log;
 }
 
 /** `GET` answers CSV. An error after the first page ends the answer early, so that the download fails. */

@@ -1,5 +1,6 @@
 // statement: a host's app downloads the whole statement as CSV.
 
+import { createLog } from "../_shared/log.ts";
 import { createCallerClient, createServiceClient, createUserOf } from "../_shared/supabase.ts";
 import { createHandler } from "./handler.ts";
 import { columns } from "./schema.ts";
@@ -20,6 +21,6 @@ Deno.serve(
         .throwOnError();
       return data;
     },
-    log: console.error,
+    log: createLog("statement"),
   }),
 );

@@ -4,6 +4,7 @@
 import Stripe from "stripe";
 import { tolerance } from "../_shared/authenticate.ts";
 import { environment, required } from "../_shared/environment.ts";
+import { createLog } from "../_shared/log.ts";
 import { createStripe } from "../_shared/stripe.ts";
 import { createServiceClient, type Json } from "../_shared/supabase.ts";
 import { createHandler } from "./handler.ts";
@@ -22,6 +23,6 @@ Deno.serve(
       return data;
     },
     now: Date.now,
-    log: console.error,
+    log: createLog("stripe-webhook"),
   }),
 );

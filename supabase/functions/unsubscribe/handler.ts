@@ -4,13 +4,14 @@
 import { anyone } from "../_shared/authenticate.ts";
 import { functionErrors } from "../_shared/errors.ts";
 import { escapeHtml } from "../_shared/escape-html.ts";
+import type { Log } from "../_shared/log.ts";
 import { serve } from "../_shared/serve.ts";
 
 /** What the handler needs; index.ts provides it. */
 export interface Dependencies {
   /** Turns off the topic of the token, or `digest`, and returns it; null when the token is not valid. */
   unsubscribe(token: string): Promise<string | null>;
-  log(message: string): void;
+  log: Log;
 }
 
 export function createHandler({ unsubscribe, log }: Dependencies): (request: Request) => Promise<Response> {

@@ -1,5 +1,6 @@
 // unsubscribe: the link at the end of e-mails.
 
+import { createLog } from "../_shared/log.ts";
 import { createServiceClient } from "../_shared/supabase.ts";
 import { createHandler } from "./handler.ts";
 
@@ -11,6 +12,6 @@ Deno.serve(
       const { data } = await supabase.rpc("unsubscribe", { p_token: token }).throwOnError();
       return data;
     },
-    log: console.error,
+    log: createLog("unsubscribe"),
   }),
 );

@@ -10,7 +10,7 @@ insert into public.user_roles (user_id, role) select olga, 'operator' from world
 select pgmq.create('drills');
 insert into private.job_queues (queue, worker, max_attempts, first_pause, longest_pause)
 values ('drills', 'drill', 3, '10 seconds', '15 seconds');
-create temporary table taken (job_id bigint, attempt integer, message jsonb) on commit drop;
+create temporary table taken (job_id bigint, attempt integer, message jsonb, request_id text) on commit drop;
 grant select, insert, delete on taken to service_role;
 create function pg_temp.expire() returns void language sql as $$ update pgmq.q_drills set vt = now() - interval '1 second' $$;
 

@@ -4,6 +4,8 @@
 export const stack = {
   kind: variable("STAYBASE_STACK") as "embedded" | "official",
   apiUrl: variable("STAYBASE_API_URL"),
+  /** Empty on the official stack. */
+  dataDir: variable("STAYBASE_DATA_DIR"),
   mailUrl: variable("STAYBASE_MAIL_URL"),
   stripeUrl: variable("STAYBASE_STRIPE_URL"),
   databaseUrl: variable("STAYBASE_DB_URL"),
