@@ -12,6 +12,7 @@ import { benchLoad } from "./bench/load.ts";
 import { benchPayments } from "./bench/payments.ts";
 import { benchSearch } from "./bench/search.ts";
 import { benchSoak } from "./bench/soak.ts";
+import { benchWorkers } from "./bench/workers.ts";
 
 const benchmarks: Record<string, (size?: number) => Promise<Figure[]>> = {
   boot: () => benchBoot(),
@@ -24,6 +25,7 @@ const benchmarks: Record<string, (size?: number) => Promise<Figure[]>> = {
   payments: benchPayments,
   search: benchSearch,
   soak: () => benchSoak(number("--minutes")),
+  workers: benchWorkers,
 };
 
 const name = process.argv[2] ?? "";

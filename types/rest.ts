@@ -3052,7 +3052,7 @@ export interface paths {
     put?: never;
     /**
      * Begin a run of an internal function
-     * @description Begins a run of an internal function and returns its lease, and the milliseconds to wait before it starts. Without a lease: another run is going on or everything is paused (0), or the milliseconds until the next is due. For the service role; definer, because no API role may write private.internal_functions.
+     * @description Begins a run of an internal function and returns its lease, and the milliseconds to wait before it starts. Without a lease: all its runs are going on or everything is paused (0), or the milliseconds until the next is due. For the service role; definer, because no API role may write private.internal_runs.
      */
     post: operations["call_begin_internal_run"];
     delete?: never;
@@ -3072,7 +3072,7 @@ export interface paths {
     put?: never;
     /**
      * Renew the lease of a run
-     * @description Renews the lease of a run; returns false when another run has begun since. For the service role; definer, because no API role may write private.internal_functions.
+     * @description Renews the lease of a run; returns false when another run has taken its place since. For the service role; definer, because no API role may write private.internal_runs.
      */
     post: operations["call_keep_internal_run"];
     delete?: never;
@@ -3092,7 +3092,7 @@ export interface paths {
     put?: never;
     /**
      * End a run of an internal function
-     * @description Ends a run and returns null. When the function was called during the run, and p_repeat: the run keeps its lease, and the answer is the milliseconds after which it works again. For the service role; definer, because no API role may write private.internal_functions.
+     * @description Ends a run and returns null. When it was called again, and p_repeat: the run keeps its lease, and the answer is the milliseconds after which it works again. For the service role; definer, because no API role may write private.internal_runs.
      */
     post: operations["call_end_internal_run"];
     delete?: never;
@@ -3112,7 +3112,7 @@ export interface paths {
     put?: never;
     /**
      * Take jobs from a queue
-     * @description Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; then a job that was neither finished nor failed can be taken again, up to the allowed number of attempts. For workers: service role only; definer, because queues belong to the owner of the database.
+     * @description Takes up to p_limit (1 to 100) jobs of a queue, those that have been due longest, for the length of its lease; then a job that was neither finished nor failed can be taken again, up to the allowed number of attempts. For workers: service role only; definer, because queues belong to the owner of the database.
      */
     post: operations["call_take_jobs"];
     delete?: never;
@@ -3400,7 +3400,7 @@ export interface paths {
     put?: never;
     /**
      * Take Stripe tasks
-     * @description Takes up to p_limit (1 to 100) due tasks, of kinds that are not paused, under a lease of 60 seconds. is_old: Stripe may have forgotten the task's idempotency key, so the worker looks first for what the task made before. For the service role; definer, because no API role may write private.stripe_tasks.
+     * @description Takes up to p_limit (1 to 100) due tasks, of kinds that are not paused, under a lease of 60 seconds: of each booking the oldest, unless another worker holds one. is_old: Stripe may have forgotten the task's idempotency key, so the worker looks first for what the task made before. For the service role; definer, because no API role may write private.stripe_tasks.
      */
     post: operations["call_take_stripe_tasks"];
     delete?: never;
@@ -3440,7 +3440,7 @@ export interface paths {
     put?: never;
     /**
      * Record a failed attempt at a Stripe task
-     * @description Schedules the next attempt of a failed task after a growing pause, or gives it up after too many attempts or when p_is_final. For the service role; definer, because no API role may write private.stripe_tasks.
+     * @description Schedules the next attempt of a failed task, for which the later tasks of its booking wait, after a growing pause, or gives it up after too many attempts or when p_is_final. For the service role; definer, because no API role may write private.stripe_tasks.
      */
     post: operations["call_fail_stripe_task"];
     delete?: never;

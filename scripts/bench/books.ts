@@ -164,9 +164,10 @@ export async function insertBooks(tx: TransactionSql, size: number, above = 0): 
       select id, 30000, now() + interval '100 days' from picked where n % 20 = 0;
       insert into private.stripe_events (id, type, object_id, payload, created, applied_at, outcome)
       select 'evt_books_' || n, 'payment_intent.succeeded', 'pi_books_' || n, '{}', created_at, created_at, 'applied' from picked;
-      insert into private.stripe_tasks (kind, subject, done_at) select 'event', 'evt_books_' || n, created_at from picked;
-      insert into private.stripe_tasks (kind, subject, done_at)
-      select 'transfer', p.id, p.created_at from public.payouts p join picked on picked.id = p.booking_id;
+      insert into private.stripe_tasks (kind, subject, ordering_key, done_at)
+      select 'event', 'evt_books_' || n, id, created_at from picked;
+      insert into private.stripe_tasks (kind, subject, ordering_key, done_at)
+      select 'transfer', p.id, p.booking_id, p.created_at from public.payouts p join picked on picked.id = p.booking_id;
 
       insert into private.ledger_accounts (purpose, party_id, currency)
       select 'platform_fee'::private.ledger_purpose, null::uuid, 'EUR' union all select 'stripe_clearing', null, 'EUR'

@@ -20,7 +20,7 @@ const rushSize = 200;
 const paymentsPerSecond = 5;
 const pacedSeconds = 20;
 
-interface Payment {
+export interface Payment {
   booking: string;
   intent: string;
 }
@@ -68,7 +68,7 @@ async function measure(config: StackConfig, size: number): Promise<Figure[]> {
 }
 
 /** Creates unpaid bookings at a few properties, each with its PaymentIntent. */
-async function beginPayments(admin: Sql, stripe: Stripe, count: number): Promise<Payment[]> {
+export async function beginPayments(admin: Sql, stripe: Stripe, count: number): Promise<Payment[]> {
   const [host, guest] = [randomUUID(), randomUUID()];
   await admin`insert into auth.users (id, aud, role, email, email_confirmed_at)
     select id, 'authenticated', 'authenticated', id || '@example.com', now() from unnest(${[host, guest]}::uuid[]) as id`;
@@ -109,7 +109,8 @@ async function beginPayments(admin: Sql, stripe: Stripe, count: number): Promise
   return payments;
 }
 
-const pay = (stripe: Stripe, { intent }: Payment) =>
+/** Pays with a card that is accepted. */
+export const pay = (stripe: Stripe, { intent }: Payment) =>
   stripe.paymentIntents.confirm(intent, { payment_method: "pm_card_visa" });
 
 async function benchRush(
@@ -167,7 +168,7 @@ async function benchConfirmation(admin: Sql, stripe: Stripe, payments: Payment[]
 }
 
 /** Waits until the bookings are confirmed, and returns how many are. */
-async function untilConfirmed(admin: Sql, payments: Payment[]): Promise<number> {
+export async function untilConfirmed(admin: Sql, payments: Payment[]): Promise<number> {
   const ids = payments.map(({ booking }) => booking);
   for (const end = Date.now() + 60_000; ; ) {
     const [row] = await admin`select count(*)::integer as count from private.bookings
@@ -178,7 +179,7 @@ async function untilConfirmed(admin: Sql, payments: Payment[]): Promise<number> 
 }
 
 /** Waits until all stored events are applied. */
-async function untilApplied(admin: Sql): Promise<void> {
+export async function untilApplied(admin: Sql): Promise<void> {
   for (const end = Date.now() + 120_000; Date.now() < end; ) {
     const [row] =
       await admin`select count(*)::integer as open from private.stripe_tasks where done_at is null and dead_at is null`;
@@ -187,7 +188,8 @@ async function untilApplied(admin: Sql): Promise<void> {
   }
 }
 
-async function control(config: StackConfig, what: string, request: unknown): Promise<void> {
+/** Steers the Stripe emulator. */
+export async function control(config: StackConfig, what: string, request: unknown): Promise<void> {
   const response = await fetch(`${config.stripeUrl}/_emulator/${what}`, {
     method: "POST",
     body: JSON.stringify(request),

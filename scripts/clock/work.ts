@@ -60,7 +60,7 @@ async function untilIdle(config: StackConfig, sql: Sql, deadline: number): Promi
 
 async function readWork(sql: Sql): Promise<Work> {
   const rows = await sql<{ what: string; runs: boolean }[]>`
-    select 'function ' || f.name as what, true as runs from private.internal_functions f where f.leased_until > clock_timestamp()
+    select 'function ' || r.function_name as what, true as runs from private.internal_runs r where r.leased_until > clock_timestamp()
     union all
     select 'task ' || t.name, true from private.periodic_tasks t where t.started_at is not null
     union all
@@ -88,7 +88,7 @@ export async function whileIdle(sql: Sql, change: () => Promise<void>): Promise<
       await tx`lock table private.periodic_tasks, private.internal_functions in share row exclusive mode`;
       const [busy] = await tx<[{ is: boolean }]>`
         select exists (select from private.periodic_tasks t where t.started_at is not null)
-          or exists (select from private.internal_functions f where f.leased_until > clock_timestamp()) as is`;
+          or exists (select from private.internal_runs r where r.leased_until > clock_timestamp()) as is`;
       if (!busy.is) await change();
       return !busy.is;
     });

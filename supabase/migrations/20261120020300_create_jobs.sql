@@ -1,6 +1,6 @@
 -- Purpose: reliable background jobs. Workers take jobs under a lease, failed jobs are retried after growing pauses, and jobs that
 -- failed too often become dead jobs, which operators replay or delete.
--- Touches: private.job_queues, job_failures, enqueue_job, enqueue_job_at, wake_worker, require_operator; public.dead_jobs,
+-- Touches: private.job_queues, job_failures, enqueue_job, enqueue_job_at, wake_worker, wake_another_run, require_operator; public.dead_jobs,
 -- take_jobs, finish_job, fail_job, replay_dead_job, replay_dead_jobs, job_metrics.
 -- Watch: the attempt that take_jobs returns is the fencing token: once another worker has taken the job, the first can neither
 -- finish nor fail it. To add a queue, create it with pgmq.create and insert a row into private.job_queues.
@@ -110,6 +110,21 @@ $$;
 comment on function private.wake_worker is
     'Calls the Edge Function p_worker once, after this transaction commits. Definer, because triggers that fire for any role call it and only the owner may read the service key.';
 
+create function private.wake_another_run(p_worker text) returns void
+language sql
+set search_path = ''
+as $$
+    select private.wake_worker(f.name)
+    from private.internal_functions f
+    where
+        f.name = p_worker
+        and f.runs > (
+            select count(*) from private.internal_runs r where r.function_name = f.name and r.leased_until > clock_timestamp()
+        )
+$$;
+comment on function private.wake_another_run is
+    'Calls a worker that found more work than it takes at once, unless all its runs are going on.';
+
 create function private.enqueue_job(p_queue text, p_message jsonb, p_worker text) returns void
 language plpgsql security definer
 set search_path = ''
@@ -167,6 +182,8 @@ set search_path = ''
 as $$
 declare
     v_queue private.job_queues;
+    v_limit constant integer := least(greatest(p_limit, 1), 100);
+    v_taken integer := 0;
     v_job record;
 begin
     select q.* into v_queue from private.job_queues q where q.queue = p_queue;
@@ -176,7 +193,20 @@ begin
     if private.is_paused('all') then
         return;
     end if;
-    for v_job in select * from pgmq.read(p_queue, v_queue.lease_seconds, least(greatest(p_limit, 1), 100)) loop
+    -- not pgmq.read, which passes over every job that is not due: a million delayed ones would be read each time
+    for v_job in execute format(
+        'with due as (
+            select q.msg_id from pgmq.%1$I q where q.vt <= $1 order by q.vt limit $2 for update skip locked
+        ),
+        taken as (
+            update pgmq.%1$I q set vt = clock_timestamp() + $3, read_ct = q.read_ct + 1
+            from due where q.msg_id = due.msg_id
+            returning q.msg_id, q.read_ct, q.message
+        )
+        select t.msg_id, t.read_ct, t.message from taken t order by t.msg_id',
+        'q_' || p_queue
+    ) using clock_timestamp(), v_limit, make_interval(secs => v_queue.lease_seconds) loop
+        v_taken := v_taken + 1;
         if v_job.read_ct > v_queue.max_attempts then
             perform private.move_to_dead_jobs(p_queue, v_job.msg_id, v_job.read_ct, 'Its workers died or ran out of time.');
         else
@@ -187,11 +217,14 @@ begin
             return next;
         end if;
     end loop;
+    if v_taken = v_limit then
+        perform private.wake_another_run(v_queue.worker);
+    end if;
 end
 $$;
 grant execute on function public.take_jobs to service_role;
 comment on function public.take_jobs is
-    'Takes up to p_limit (1 to 100) jobs of a queue for the length of its lease; then a job that was neither finished nor failed can be taken again, up to the allowed number of attempts. For workers: service role only; definer, because queues belong to the owner of the database.';
+    'Takes up to p_limit (1 to 100) jobs of a queue, those that have been due longest, for the length of its lease; then a job that was neither finished nor failed can be taken again, up to the allowed number of attempts. For workers: service role only; definer, because queues belong to the owner of the database.';
 create function public.finish_job(p_queue text, p_job_id bigint, p_attempt integer) returns boolean
 language plpgsql security definer
 set search_path = ''

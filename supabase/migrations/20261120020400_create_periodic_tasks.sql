@@ -13,7 +13,7 @@ declare
     v_count integer := 0;
 begin
     for v_queue in select q.queue, q.worker from private.job_queues q order by q.queue loop
-        execute format('select exists (select from pgmq.%I where vt <= clock_timestamp())', 'q_' || v_queue.queue) into v_ready;
+        execute format('select min(q.vt) <= clock_timestamp() from pgmq.%I q', 'q_' || v_queue.queue) into v_ready;
         if v_ready then
             perform private.wake_worker(v_queue.worker);
             v_count := v_count + 1;

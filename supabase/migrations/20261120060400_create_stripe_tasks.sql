@@ -1,8 +1,8 @@
 -- Purpose: Stripe tasks: calls that the worker makes to Stripe, and events that it applies.
--- Touches: private.stripe_tasks and its functions, public.dead_stripe_tasks, a trigger on public.payment_methods.
+-- Touches: private.stripe_tasks and its functions, public.dead_stripe_tasks, triggers on private.stripe_tasks and public.payment_methods.
 -- Watch: a task is a row and not a pgmq message, because it needs more than a queue gives: one row for each kind and subject, a
 -- lease that a late worker cannot use any more, and given-up tasks that operators can read and replay. A task is inserted in the
--- transaction that causes it.
+-- transaction that causes it. Tasks with one ordering key (a booking) are done one at a time, in the order of their ids.
 
 insert into private.errors (code, status, message, hint) values
     ('stripe_task_not_found', 404, 'There is no such Stripe task.', 'Send an id of dead_stripe_tasks.');
@@ -13,6 +13,7 @@ create table private.stripe_tasks (
         kind in ('event', 'charge', 'capture', 'cancel', 'refund', 'transfer', 'reversal', 'detach', 'delete_customer', 'sync', 'sweep', 'orphan')
     ),
     subject text not null,
+    ordering_key text not null,
     attempts integer not null default 0,
     run_at timestamptz not null default now(),
     lease uuid,
@@ -26,18 +27,89 @@ create table private.stripe_tasks (
 );
 comment on table private.stripe_tasks is 'Work to do at Stripe, and events of Stripe to apply. One row for each kind and subject.';
 comment on column private.stripe_tasks.subject is 'Id of the event, payment, refund, payout, reversal, card, customer, object at Stripe or orphan; of a charge, the payment''s id and the number of the attempt; of a sweep, its id and the page.';
+comment on column private.stripe_tasks.ordering_key is
+    'What the task is about: the id of a booking or, without one, of an object at Stripe. Set by a trigger.';
 comment on column private.stripe_tasks.lease is 'Token of the worker that holds the task. A call with another token changes nothing.';
 comment on column private.stripe_tasks.request_id is 'Id of the request that caused it; of an event, that of its object at Stripe. It never changes, because Stripe refuses other metadata under the same idempotency key.';
 
 create index stripe_tasks_request_id_idx on private.stripe_tasks using hash (request_id) where request_id is not null;
-create index stripe_tasks_due_idx on private.stripe_tasks (run_at) where done_at is null and dead_at is null;
+create index stripe_tasks_due_idx on private.stripe_tasks (run_at, id) where done_at is null and dead_at is null;
+create index stripe_tasks_ordering_idx on private.stripe_tasks (ordering_key, id) where done_at is null and dead_at is null;
+-- no two workers hold tasks of one booking
+create unique index stripe_tasks_lease_idx on private.stripe_tasks (ordering_key) where lease is not null;
 create index stripe_tasks_dead_idx on private.stripe_tasks (dead_at) where dead_at is not null;
 alter table private.stripe_tasks enable row level security;
 -- for the view dead_stripe_tasks, which runs as its caller; schema private is not exposed
 grant select (id, kind, subject, attempts, run_at, dead_at, last_error, created_at) on private.stripe_tasks to authenticated, service_role;
 create policy "Operators can read any" on private.stripe_tasks for select to operator using (true);
 
-insert into private.internal_functions (name, every, repeats) values ('money-worker', '200 milliseconds', true);
+insert into private.internal_functions (name, every, repeats, runs) values ('money-worker', '200 milliseconds', true, 4);
+
+create function private.ordering_key_of(p_kind text, p_subject text) returns text
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_id text;
+    v_payment text;
+    v_object jsonb;
+begin
+    if p_kind in ('event', 'sync') then
+        v_id := p_subject;
+        if p_kind = 'event' then
+            select coalesce(e.object_id, p_subject), e.payload #> '{data,object}' into v_id, v_object
+            from private.stripe_events e where e.id = p_subject;
+        end if;
+        v_payment := coalesce(v_object ->> 'payment_intent', v_id);
+        return coalesce(
+            (select p.booking_id::text from public.payments p where p.stripe_payment_intent_id = v_payment),
+            (select r.booking_id::text from public.refunds r where r.stripe_refund_id = v_id),
+            (select y.booking_id::text from public.payouts y where y.stripe_transfer_id = v_id),
+            (select o.booking_id::text from public.orphans o where o.stripe_id = v_payment),
+            -- of a payment whose row does not have its id yet
+            v_object #>> '{metadata,booking_id}', v_payment, p_subject
+        );
+    end if;
+    return coalesce(
+        case p_kind
+            when 'charge' then (select p.booking_id::text from public.payments p where p.id = split_part(p_subject, ':', 1)::uuid)
+            when 'capture' then (select p.booking_id::text from public.payments p where p.id = p_subject::uuid)
+            when 'cancel' then (select p.booking_id::text from public.payments p where p.id = p_subject::uuid)
+            when 'refund' then (select r.booking_id::text from public.refunds r where r.id = p_subject::uuid)
+            when 'transfer' then (select y.booking_id::text from public.payouts y where y.id = p_subject::uuid)
+            when 'reversal' then (
+                select y.booking_id::text
+                from private.payout_reversals v join public.payouts y on y.id = v.payout_id where v.id = p_subject::uuid
+            )
+            when 'orphan' then (select coalesce(o.booking_id::text, o.stripe_id) from public.orphans o where o.id = p_subject::uuid)
+            -- the pages of one search
+            when 'sweep' then 'sweep:' || split_part(p_subject, ':', 1)
+        end,
+        p_subject
+    );
+end
+$$;
+comment on function private.ordering_key_of is
+    'The booking of a task; without one, the object at Stripe that it is about. An event names it by its object, or by the ids that Staybase gave that object.';
+
+create function private.order_stripe_task() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    new.ordering_key := coalesce(new.ordering_key, private.ordering_key_of(new.kind, new.subject));
+    -- behind a task that failed it would be looked at in vain until that task runs again
+    new.run_at := greatest(new.run_at, (
+        select max(t.run_at) from private.stripe_tasks t
+        where t.ordering_key = new.ordering_key and t.done_at is null and t.dead_at is null
+    ));
+    return new;
+end
+$$;
+comment on function private.order_stripe_task is
+    'Trigger: gives a task its ordering key, and a time not before the tasks that it has to wait for. Definer, because it reads payments and their like for any writer.';
+create trigger order_stripe_task before insert on private.stripe_tasks
+    for each row execute function private.order_stripe_task();
 
 create function private.enqueue_stripe_task(p_kind text, p_subject text, p_request_id text default private.request_id()) returns void
 language plpgsql
@@ -58,13 +130,15 @@ language sql
 set search_path = ''
 as $$
     select private.wake_worker('money-worker')
-    where exists (
+    from (
         select from private.stripe_tasks t
         where
             t.done_at is null and t.dead_at is null and t.run_at <= now()
-            and (t.leased_until is null or t.leased_until <= now())
+            and (t.lease is null or t.leased_until <= now())
             and t.kind <> all (array(select private.paused_task_kinds()))
-    )
+        order by t.run_at, t.id
+        limit 1
+    ) due
 $$;
 comment on function private.wake_money_worker is
     'Wakes the worker when a task is due: one that failed, one whose worker died, or one whose first call was lost.';
@@ -203,35 +277,59 @@ comment on function private.task_message is 'Returns what a worker needs for a t
 
 create function public.take_stripe_tasks(p_limit integer default 20)
 returns table (task_id bigint, lease uuid, kind text, subject text, attempt integer, message jsonb, is_old boolean, request_id text)
-language sql security definer
+language plpgsql security definer
 set search_path = ''
 as $$
-    with due as (
-        select t.id
-        from private.stripe_tasks t
-        where
-            t.done_at is null and t.dead_at is null and t.run_at <= (select clock_timestamp())
-            and (t.leased_until is null or t.leased_until <= clock_timestamp())
-            and t.kind <> all (array(select private.paused_task_kinds()))
-        order by t.run_at, t.id
-        limit least(greatest(p_limit, 1), 100)
-        for update skip locked
-    ),
-    taken as (
-        update private.stripe_tasks t
-        set attempts = t.attempts + 1, lease = gen_random_uuid(), leased_until = clock_timestamp() + interval '60 seconds'
-        from due
-        where t.id = due.id
-        returning t.*
-    )
-    select t.id, t.lease, t.kind, t.subject, t.attempts, private.task_message(t::private.stripe_tasks),
-        t.created_at < clock_timestamp() - interval '20 hours', t.request_id
-    from taken t
-    order by t.run_at, t.id
+#variable_conflict use_column
+declare
+    v_limit constant integer := least(greatest(p_limit, 1), 100);
+    v_paused constant text[] := array(select private.paused_task_kinds());
+    v_now timestamptz;
+    v_taken integer;
+begin
+    -- two workers that looked at the same time could both find a booking free
+    perform pg_advisory_xact_lock(hashtextextended('take_stripe_tasks', 0));
+    v_now := clock_timestamp();
+    update private.stripe_tasks t set lease = null, leased_until = null where t.lease is not null and t.leased_until <= v_now;
+    return query
+        with due as (
+            select t.id
+            from private.stripe_tasks t
+            where
+                t.done_at is null and t.dead_at is null and t.run_at <= v_now and t.lease is null and t.kind <> all (v_paused)
+                -- A paused task keeps no other waiting: a refund does not wait for a payout. Not exists would be planned as a join
+                -- with all open tasks.
+                and (
+                    select o.id from private.stripe_tasks o
+                    where
+                        o.ordering_key = t.ordering_key and o.done_at is null and o.dead_at is null
+                        and (o.lease is not null or o.id < t.id and o.kind <> all (v_paused))
+                    limit 1
+                ) is null
+            order by t.run_at, t.id
+            limit v_limit
+            for update skip locked
+        ),
+        taken as (
+            update private.stripe_tasks t
+            set attempts = t.attempts + 1, lease = gen_random_uuid(), leased_until = clock_timestamp() + interval '60 seconds'
+            from due
+            where t.id = due.id
+            returning t.*
+        )
+        select t.id, t.lease, t.kind, t.subject, t.attempts, private.task_message(t::private.stripe_tasks),
+            t.created_at < clock_timestamp() - interval '20 hours', t.request_id
+        from taken t
+        order by t.run_at, t.id;
+    get diagnostics v_taken = row_count;
+    if v_taken = v_limit then
+        perform private.wake_another_run('money-worker');
+    end if;
+end
 $$;
 grant execute on function public.take_stripe_tasks to service_role;
 comment on function public.take_stripe_tasks is
-    'Takes up to p_limit (1 to 100) due tasks, of kinds that are not paused, under a lease of 60 seconds. is_old: Stripe may have forgotten the task''s idempotency key, so the worker looks first for what the task made before. For the service role; definer, because no API role may write private.stripe_tasks.';
+    'Takes up to p_limit (1 to 100) due tasks, of kinds that are not paused, under a lease of 60 seconds: of each booking the oldest, unless another worker holds one. is_old: Stripe may have forgotten the task''s idempotency key, so the worker looks first for what the task made before. For the service role; definer, because no API role may write private.stripe_tasks.';
 
 create function public.finish_stripe_task(p_task_id bigint, p_lease uuid, p_outcome text default 'applied') returns boolean
 language plpgsql security definer
@@ -258,6 +356,8 @@ create function public.fail_stripe_task(p_task_id bigint, p_lease uuid, p_error 
 language plpgsql security definer
 set search_path = ''
 as $$
+declare
+    v_task private.stripe_tasks;
 begin
     update private.stripe_tasks t
     set
@@ -268,13 +368,20 @@ begin
             when p_is_final or t.attempts >= (select s.value::integer from private.settings s where s.name = 'stripe_task_attempts')
             then clock_timestamp()
         end
-    where t.id = p_task_id and t.lease = p_lease;
-    return found;
+    where t.id = p_task_id and t.lease = p_lease
+    returning t.* into v_task;
+    -- the tasks that wait for it, so that workers do not look at them until then
+    update private.stripe_tasks t
+    set run_at = v_task.run_at
+    where
+        v_task.dead_at is null and t.ordering_key = v_task.ordering_key and t.done_at is null and t.dead_at is null
+        and t.id > v_task.id and t.run_at < v_task.run_at;
+    return v_task.id is not null;
 end
 $$;
 grant execute on function public.fail_stripe_task to service_role;
 comment on function public.fail_stripe_task is
-    'Schedules the next attempt of a failed task after a growing pause, or gives it up after too many attempts or when p_is_final. For the service role; definer, because no API role may write private.stripe_tasks.';
+    'Schedules the next attempt of a failed task, for which the later tasks of its booking wait, after a growing pause, or gives it up after too many attempts or when p_is_final. For the service role; definer, because no API role may write private.stripe_tasks.';
 
 create view public.dead_stripe_tasks with (security_invoker = on) as
 select t.id, t.kind, t.subject, t.attempts, t.dead_at, t.last_error, t.created_at

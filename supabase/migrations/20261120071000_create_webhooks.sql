@@ -88,7 +88,7 @@ create policy "People can read deliveries to their endpoints" on public.webhook_
     using (endpoint_id = any (array(select e.id from public.webhook_endpoints e where e.owner_id = (select auth.uid()))));
 
 select pgmq.create('webhooks');
-insert into private.internal_functions (name, every, repeats) values ('deliver-webhooks', '200 milliseconds', true);
+insert into private.internal_functions (name, every, repeats, runs) values ('deliver-webhooks', '200 milliseconds', true, 4);
 insert into private.job_queues (queue, worker, max_attempts, first_pause, longest_pause)
 values ('webhooks', 'deliver-webhooks', 15, '10 seconds', '12 hours');
 

@@ -132,7 +132,7 @@ begin
     for v_queue in select q.queue from private.job_queues q order by q.queue loop
         v_labels := jsonb_build_object('queue', v_queue);
         execute format('select count(*) from (select from pgmq.%I limit 100000) q', 'q_' || v_queue) into v_jobs;
-        execute format('select min(q.vt) from pgmq.%I q where q.vt <= clock_timestamp()', 'q_' || v_queue) into v_due_at;
+        execute format('select min(q.vt) from pgmq.%I q', 'q_' || v_queue) into v_due_at;
         execute format('select q.enqueued_at from pgmq.%I q order by q.msg_id limit 1', 'q_' || v_queue) into v_enqueued_at;
         return query values
             ('staybase_queue_jobs', v_labels, v_jobs::double precision),

@@ -91,7 +91,7 @@ from (values
     ('Rows go with their day in private.lost_demand_days.', array['private.lost_demand_callers']),
     ('An address that does not exist may not be mailed again; operators remove one with clear_bounce.', array['private.bounced_addresses']),
     ('Reference data and settings, which do not grow with use.', array[
-        'private.settings', 'private.errors', 'private.retention', 'private.periodic_tasks', 'private.job_queues', 'private.internal_functions',
+        'private.settings', 'private.errors', 'private.retention', 'private.periodic_tasks', 'private.job_queues', 'private.internal_functions', 'private.internal_runs',
         'private.booking_transitions', 'private.property_transitions', 'private.platform_fees', 'private.host_cancellation_fees',
         'private.file_kinds', 'private.area_aliases', 'private.backup_state', 'private.metrics', 'private.metric_values',
         'private.status_counts', 'private.ledger_checks', 'public.amenities', 'public.currencies', 'public.time_zones', 'public.notification_kinds'

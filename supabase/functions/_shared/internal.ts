@@ -1,5 +1,5 @@
-// Internal functions: they take the service key alone, and each runs one at a time and not more often than its interval, whichever
-// process a call reaches. The database decides that; runs.ts asks it.
+// Internal functions: they take the service key alone, and each has a number of runs at the same time, none more often than its interval,
+// whichever process a call reaches. The database decides that; runs.ts asks it.
 
 import { serviceOnly } from "./authenticate.ts";
 import { describeError, positionOf } from "./describe-error.ts";
@@ -9,9 +9,9 @@ import { serve } from "./serve.ts";
 
 /** The runs of one function in the database. */
 export interface Runs {
-  /** Without a lease: another run is going on (0 ms), or the next one is due after `wait_ms`. */
+  /** Without a lease: all runs are going on (0 ms), or the next one is due after `wait_ms`. */
   begin(): Promise<{ lease: string | null; wait_ms: number }>;
-  /** Renews the lease; false when another run has begun since. */
+  /** Renews the lease; false when another run has taken its place since. */
   keep(lease: string): Promise<boolean>;
   /** Ends the run, or returns the milliseconds after which it works again, because it was called meanwhile and `repeat` allows it. */
   end(lease: string, repeat: boolean): Promise<number | null>;
@@ -26,7 +26,7 @@ export interface Internal {
 
 /** The run that a function works in. */
 export interface Run {
-  /** False once the run's time is over or another run has begun: then it takes no further work. */
+  /** False once the run's time is over or another run has taken its place: then it takes no further work. */
   mayContinue(): boolean;
   /** Ends the run; true when it was called meanwhile and has to work again. */
   again(): Promise<boolean>;
@@ -54,7 +54,7 @@ const heartbeat = 10_000;
 
 /**
  * Answers a call with the result of the work. It answers 202 at once when the caller sends `Prefer: respond-async` (RFC 7240), or
- * when a run is going on, and 429 when the next run is not due.
+ * when no further run may begin, and 429 when the next run is not due.
  */
 export function createInternalFunction<Result extends object>(
   options: InternalOptions<Result>,

@@ -17,7 +17,7 @@ export function workerContract(summary: string, queue: string): Contract {
       },
       202: {
         description:
-          "The worker is already running and will check the queue again, or the caller sent `Prefer: respond-async`.",
+          "Its runs are going on and will check the queue again, or the caller sent `Prefer: respond-async`.",
         schema: z.object({ busy: z.literal(true) }),
       },
     },

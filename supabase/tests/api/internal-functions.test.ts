@@ -1,5 +1,5 @@
-// Internal Edge Functions, which no person calls: they take the service key alone, and each runs one at a time and not more often
-// than its interval. Public functions refuse a caller without their own credentials.
+// Internal Edge Functions, which no person calls: they take the service key alone, and begin no run more often than its
+// interval. Public functions refuse a caller without their own credentials.
 
 import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -49,7 +49,7 @@ describe("who may call", () => {
   });
 
   it.each(internal)("%s refuses everyone without the service key", async (name) => {
-    const runs = () => sql`select started_at, lease from private.internal_functions where name = ${name}`;
+    const runs = () => sql`select number, started_at, lease from private.internal_runs where function_name = ${name}`;
     // the clock and other tests call the other functions meanwhile
     const before = await runs();
     const answers = {
@@ -83,11 +83,12 @@ describe("who may call", () => {
       { apikey: stack.secretKey },
       { authorization: `Bearer ${stack.serviceRoleKey}` },
     ] as Record<string, string>[]) {
-      await sql`update private.internal_functions set started_at = null where name = ${name}`;
+      await sql`update private.internal_runs set started_at = '-infinity' where function_name = ${name}`;
       expect([200, 202]).toContain((await call(name, undefined, headers)).status);
       await until(async () => {
-        const [row] = await sql`select lease from private.internal_functions where name = ${name}`;
-        return row?.lease === null;
+        const running =
+          await sql`select from private.internal_runs where function_name = ${name} and lease is not null`;
+        return running.length === 0;
       }, "the end of the run");
     }
     expect((await call(name, undefined, { apikey: stack.secretKey }, "GET")).status).toBe(405);
@@ -109,7 +110,7 @@ describe("runs", () => {
     return row?.count ?? 0;
   };
   const reconcile = () => call("reconcile", undefined, { apikey: stack.secretKey });
-  const makeDue = () => sql`update private.internal_functions set started_at = null where name = 'reconcile'`;
+  const makeDue = () => sql`update private.internal_runs set started_at = '-infinity' where function_name = 'reconcile'`;
 
   it("20 calls of reconcile at once are one run", async () => {
     await makeDue();
@@ -121,7 +122,7 @@ describe("runs", () => {
   });
 
   it("a call before the interval is over says when to call again", async () => {
-    await sql`update private.internal_functions set started_at = now() - interval '4 minutes' where name = 'reconcile'`;
+    await sql`update private.internal_runs set started_at = now() - interval '4 minutes' where function_name = 'reconcile'`;
     const before = await runsOf();
     const response = await reconcile();
     expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([
@@ -135,8 +136,9 @@ describe("runs", () => {
   });
 
   it("the database calls it with the key of Vault, a second early and without a step by hand", async () => {
-    await sql`update private.internal_functions f
-      set started_at = clock_timestamp() - f.every + interval '900 milliseconds' where name = 'reconcile'`;
+    await sql`update private.internal_runs r
+      set started_at = clock_timestamp() - f.every + interval '900 milliseconds'
+      from private.internal_functions f where f.name = 'reconcile' and r.function_name = f.name`;
     const before = await runsOf();
     await sql.begin(async (tx) => {
       await tx`set local session authorization postgres`;

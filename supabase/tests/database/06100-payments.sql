@@ -1,6 +1,6 @@
 -- Payments in the database: who may begin and read them, what confirms a booking, what is refunded, tasks and their leases.
 begin;
-select plan(39);
+select plan(40);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Eva') as eva,
@@ -71,12 +71,11 @@ select is((select amount from public.refunds), (select refund_amount from previe
 select pg_temp.intent('succeeded');
 select is((select count(*) from public.refunds), 1::bigint, 'PY27 there is one refund, even when the event is repeated');
 
--- the daily search for orphans
-delete from private.stripe_tasks where kind in ('sweep', 'sync');
-select is((select count(*) from public.take_stripe_tasks(10)), 1::bigint, 'PY28 a worker takes the refund');
-select is((select count(*) from public.take_stripe_tasks(10)), 0::bigint, 'PY29 no other worker gets the same task');
-select ok(not public.finish_stripe_task((select id from private.stripe_tasks), gen_random_uuid()), 'PY30 a worker without the lease cannot finish the task');
-select public.fail_stripe_task(id, lease, 'no', true) from private.stripe_tasks;
+select is((select ordering_key from private.stripe_tasks where kind = 'refund'), (select booking::text from world), 'PY40 its task is ordered by booking');
+select is((select count(*) from public.take_stripe_tasks(10) where kind = 'refund'), 1::bigint, 'PY28 a worker takes the refund');
+select is((select count(*) from public.take_stripe_tasks(10) where kind = 'refund'), 0::bigint, 'PY29 no other worker gets the same task');
+select ok(not public.finish_stripe_task((select id from private.stripe_tasks where kind = 'refund'), gen_random_uuid()), 'PY30 a worker without the lease cannot finish the task');
+select public.fail_stripe_task(id, lease, 'no', true) from private.stripe_tasks where kind = 'refund';
 select is((select last_error from public.dead_stripe_tasks), 'no', 'PY31 a task that was given up is listed with its reason');
 
 

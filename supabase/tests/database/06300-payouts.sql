@@ -1,6 +1,6 @@
 -- When hosts are paid: a day after check-in, in parts for long stays, not while new, held or disputed; debts are carried over.
 begin;
-select plan(42);
+select plan(43);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Olga') as olga,
@@ -166,6 +166,12 @@ select is(
     (select jsonb_object_agg(s.booking_id, s.balance) from (
         select e.booking_id, sum(e.amount) as balance from private.ledger_entries e where e.purpose = 'host_payable' group by e.booking_id having sum(e.amount) <> 0
     ) s), 'PO41 the open payables are the balances of the ledger'
+);
+
+select results_eq(
+    $$select t.kind, bool_and(t.ordering_key in (select b.id::text from private.bookings b, world where b.property_id = home))
+    from private.stripe_tasks t where t.kind in ('transfer', 'reversal') group by t.kind order by t.kind$$,
+    $$values ('reversal', true), ('transfer', true)$$, 'PO43 transfers and reversals are ordered by booking'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
--- Runs of internal functions: one at a time under a lease, not more often than the interval, and who may ask for one.
+-- Runs of internal functions: as many at a time as allowed, each under a lease, not more often than the interval, and who may ask for one.
 begin;
-select plan(27);
+select plan(37);
 
 create temporary table world on commit drop as select tests.create_person('Ana') as ana;
 grant select on world to anon, authenticated, service_role;
@@ -9,7 +9,7 @@ insert into private.internal_functions (name, every, repeats) values
 create temporary table run (lease uuid, wait_ms integer) on commit drop;
 grant select, insert, delete on run to service_role;
 create function pg_temp.shift(p_name text, p_by interval) returns void language sql as $$
-    update private.internal_functions set started_at = started_at - p_by, leased_until = leased_until - p_by where name = p_name
+    update private.internal_runs set started_at = started_at - p_by, leased_until = leased_until - p_by where function_name = p_name
 $$;
 
 -- who may
@@ -68,6 +68,36 @@ select tests.act_as('postgres');
 select pg_temp.shift('audit', '1.2 seconds');
 select tests.act_as('service_role');
 select ok((select lease is not null and wait_ms = 0 from public.begin_internal_run('audit')), 'IF25 less than a second early is on time');
+
+-- a function with several runs
+select tests.act_as('postgres');
+insert into private.internal_functions (name, every, repeats, runs) values ('crew', '10 seconds', true, 2);
+select tests.act_as('service_role');
+delete from run;
+insert into run select * from public.begin_internal_run('crew') where wait_ms = 0 and lease is not null;
+insert into run select * from public.begin_internal_run('crew') where wait_ms = 0 and lease is not null;
+select is((select count(distinct lease) from run), 2::bigint, 'IF28 two runs begin at once');
+select results_eq($$select * from public.begin_internal_run('crew')$$, $$values (null::uuid, 0)$$, 'IF29 a third does not');
+select bag_eq(
+    $$select public.end_internal_run('crew', lease) is null from run$$, array[true, false], 'IF30 its call causes one of them to work again'
+);
+select results_eq($$select * from public.begin_internal_run('crew')$$, $$values (null::uuid, 0)$$, 'IF31 a call needs no run while another is about to begin');
+select tests.act_as('postgres');
+select pg_temp.shift('crew', '15 seconds');
+select tests.act_as('service_role');
+select isnt((select lease from public.begin_internal_run('crew')), null, 'IF32 when that one has begun, a call has a run of its own');
+select tests.act_as('postgres');
+select pg_temp.shift('crew', '5 minutes');
+select tests.act_as('service_role');
+select isnt((select lease from public.begin_internal_run('crew')), null, 'IF33 a run that died makes room');
+select isnt((select lease from public.begin_internal_run('crew')), null, 'IF34 so does the other');
+select is((select count(*) from run where public.keep_internal_run('crew', lease)), 0::bigint, 'IF35 neither has its lease any more');
+select tests.act_as('postgres');
+select private.wake_another_run('crew');
+select is((select count(*) from net.http_request_queue q where q.url like '%/crew'), 0::bigint, 'IF36 help is not called while all runs are going on');
+update private.internal_functions set runs = 3 where name = 'crew';
+select private.wake_another_run('crew');
+select is((select count(*) from net.http_request_queue q where q.url like '%/crew'), 1::bigint, 'IF37 help is called when there may be another run');
 
 -- the call of the database
 select tests.act_as('postgres');

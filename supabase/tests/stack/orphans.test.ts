@@ -96,8 +96,8 @@ async function whileStopped(change: () => void): Promise<void> {
 async function pushOn(): Promise<void> {
   await sql`update private.stripe_tasks set leased_until = now(), run_at = now()
     where done_at is null and dead_at is null and coalesce(leased_until, run_at) < now() + interval '57 seconds'`;
-  await sql`update private.internal_functions set leased_until = now()
-    where name = 'money-worker' and leased_until < now() + interval '27 seconds'`;
+  await sql`update private.internal_runs set leased_until = now()
+    where function_name = 'money-worker' and leased_until < now() + interval '27 seconds'`;
   await sql`select private.wake_money_worker()`;
 }
 

@@ -32,11 +32,11 @@ export const faults: Record<string, string> = {
       insert into public.payouts (booking_id, host_id, currency, amount, sent_currency, sent_amount)
       values (gen_random_uuid(), gen_random_uuid(), 'EUR', 100, 'EUR', 100) returning id
     )
-    insert into private.stripe_tasks (kind, subject, done_at) select 'transfer', id, now() from payout`,
+    insert into private.stripe_tasks (kind, subject, ordering_key, done_at) select 'transfer', id, id, now() from payout`,
   "I7 what was acknowledged is there": `
     insert into private.stripe_events (id, type, object_id, payload, created, applied_at, outcome)
     values ('evt_lost', 'payment_intent.succeeded', 'pi_lost', '{}', now(), now(), 'applied');
-    insert into private.stripe_tasks (kind, subject, done_at) values ('event', 'evt_lost', now())`,
+    insert into private.stripe_tasks (kind, subject, ordering_key, done_at) values ('event', 'evt_lost', 'pi_lost', now())`,
   "foreign keys have their rows": `
     insert into public.wishlist_items (wishlist_id, property_id, added_by)
     select gen_random_uuid(), id, host_id from public.properties limit 1`,

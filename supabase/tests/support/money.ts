@@ -161,7 +161,7 @@ export async function guestOwes(sql: Sql, bookingId: string): Promise<number> {
 /** Compares the ledger with Stripe, without waiting for the next run to be due; returns how many lines were compared and how many differ. */
 export async function reconcile(sql: Sql): Promise<{ compared: number; differences: number }> {
   const response = await until(async () => {
-    await sql`update private.internal_functions set started_at = null where name = 'reconcile'`;
+    await sql`update private.internal_runs set started_at = '-infinity' where function_name = 'reconcile'`;
     const answer = await callInternal("reconcile");
     return answer.status !== 202 && answer; // another run is going on
   }, "a run of reconcile");
