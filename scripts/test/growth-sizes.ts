@@ -27,12 +27,6 @@ export const growing: Record<string, Size> = {
   "private.planned_charges": { rows: 2e4 },
   "private.price_spans": { rows: 1e6, values: { property_id: 2e5 } },
   "private.property_events": { rows: 1e6, values: { property_id: 2e5 } },
-  "private.property_search": { rows: 2e5 },
-  "private.reconciliation_differences": { rows: 1e4 },
-  "public.orphan_sweeps": { rows: 1e4 },
-  "public.orphans": { rows: 1e4, values: { booking_id: 1e4 } },
-  "private.search_areas": { rows: 5e4 },
-  "private.search_tiles": { rows: 5e4 },
   "private.stay_months": { rows: 1.5e6, values: { booking_id: 1e6, property_id: 5e4 } },
   // a large city has a tenth of all properties
   "private.property_search": { rows: 2e5, values: { tile: 10, strip: 1e3, currency_number: 2 } },
@@ -74,6 +68,8 @@ export const growing: Record<string, Size> = {
     values: { property_id: 2e5, booking_id: 1e6 },
     nulls: { expires_at: 0.99999 },
   },
+  "public.orphan_sweeps": { rows: 1e4 },
+  "public.orphans": { rows: 1e4, values: { booking_id: 1e4 } },
   "public.payment_methods": { rows: 3e5, values: { profile_id: 2e5 } },
   // few payments are open
   "public.payments": { rows: 1e6, values: { booking_id: 9e5, guest_id: 3e5, status: 1e3 } },
