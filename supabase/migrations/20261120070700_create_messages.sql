@@ -43,6 +43,9 @@ create unique index threads_one_open_inquiry_idx on public.threads (property_id,
 create index threads_property_id_idx on public.threads (property_id, last_message_at);
 create index threads_guest_id_idx on public.threads (guest_id, created_at);
 create index threads_host_id_idx on public.threads (host_id, asked_at);
+-- with the real numbers, the planner may look for the rows of someone who has few in the order of the whole table
+alter table public.threads alter column guest_id set (n_distinct = -1);
+alter table public.threads alter column property_id set (n_distinct = -1);
 
 create table public.messages (
     id uuid default gen_random_uuid() constraint messages_pkey primary key,
@@ -72,7 +75,7 @@ comment on column public.messages.attachment_path is 'A file in the bucket messa
 create index messages_thread_id_idx on public.messages (thread_id, created_at);
 create index messages_property_id_idx on public.messages (property_id);
 create index messages_guest_id_idx on public.messages (guest_id);
--- with the real numbers the planner expects so many messages of a host that it looks for a page of them in the whole table
+-- with the real numbers, the planner may look for the rows of someone who has few in the order of the whole table
 alter table public.messages alter column property_id set (n_distinct = -1);
 alter table public.messages alter column guest_id set (n_distinct = -1);
 create index messages_sender_id_idx on public.messages (sender_id, created_at);
