@@ -90,7 +90,7 @@ async function measureUnread(sql: Sql, people: People): Promise<Figure[]> {
   return figures;
 }
 
-export async function measureList(sql: Sql, people: People, { relation, orders, readers }: List): Promise<Figure[]> {
+async function measureList(sql: Sql, people: People, { relation, orders, readers }: List): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const reader of readers) {
     const isOperator = reader === "operator";
@@ -134,7 +134,7 @@ async function actAs(sql: Sql, person: string, isOperator: boolean): Promise<voi
 }
 
 /** Adds what the books do not have: a co-host of the largest host, an operator, threads with messages, notifications, reserved nights, changes. */
-export async function addPeople(sql: Sql, books: Books): Promise<People> {
+async function addPeople(sql: Sql, books: Books): Promise<People> {
   await sql.begin(async (tx) => {
     await tx`set local session_replication_role = replica`;
     await tx.unsafe(`
