@@ -1,5 +1,5 @@
-// Compares quotes with reads of a property by primary key, and bookings through the API with plain inserts of the same rows. Also lets
-// 50 clients book the same stay at once.
+// Compares quotes and holds with reads of a property by primary key, in processor time, and bookings through the API with plain inserts of
+// the same rows. Also lets 50 clients book the same stay at once.
 
 import { randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
@@ -7,6 +7,7 @@ import type { Sql } from "postgres";
 import type { StackConfig } from "../lib/config.ts";
 import { openDatabase } from "../lib/database.ts";
 import { withTestStack } from "../test/stack.ts";
+import { costInReads } from "./cpu.ts";
 import { day } from "./dates.ts";
 import { backendMemory, memoryOfTree, percentile, planFigures, sizeFigures } from "./facts.ts";
 import type { Figure } from "./figures.ts";
@@ -19,7 +20,7 @@ const seconds = 4;
 const guestCount = 500;
 
 /** @param size number of properties */
-export function benchBooking(size = 5_000): Promise<Figure[]> {
+export function benchBooking(size = 20_000): Promise<Figure[]> {
   return withTestStack((config) => measure(config, size));
 }
 
@@ -44,7 +45,7 @@ async function measure(config: StackConfig, size: number): Promise<Figure[]> {
       ({ id }) => id,
     );
     const { people, tokens: guests } = await makeGuests(admin, config);
-    const quotes = await benchQuotes(anon, ids);
+    const quotes = await benchQuotes(admin, ids);
     const holds = await benchHold(admin, ids, people);
     const { plainRate, figures } = await benchBookings(admin, config, ids, guests);
     return [
@@ -95,28 +96,18 @@ async function makeGuests(admin: Sql, config: StackConfig): Promise<{ people: st
   return { people: ids, tokens };
 }
 
-async function benchQuotes(anon: Sql, ids: string[]): Promise<Figure[]> {
-  const floor: number[] = [];
-  const quotes: number[] = [];
-  for (let round = 0; round < 4020; round += 1) {
-    const id = ids[(round * 7919) % ids.length] ?? "";
-    const ahead = 10 + (round % 200);
-    if (round === 20) floor.length = quotes.length = 0; // discards the warm-up
-    let since = performance.now();
-    await anon`select id, title, base_price from public.properties where id = ${id}`;
-    floor.push(performance.now() - since);
-    since = performance.now();
-    await anon`select * from public.quote_stay(${id}, ${day(ahead)}, ${day(ahead + 4)}, 2)`;
-    quotes.push(performance.now() - since);
-  }
-  const floor50 = percentile(floor, 50);
-  return [
-    { name: "read by primary key, median", value: floor50, unit: "ms" },
-    { name: "quote of 4 nights, median", value: percentile(quotes, 50), unit: "ms" },
-    { name: "quote of 4 nights, p50", value: percentile(quotes, 50) / floor50, unit: "reads", budget: 5 },
-    { name: "quote of 4 nights, p95", value: percentile(quotes, 95) / floor50, unit: "reads" },
-    { name: "quote of 4 nights, p99", value: percentile(quotes, 99) / floor50, unit: "reads" },
-  ];
+async function benchQuotes(sql: Sql, ids: string[]): Promise<Figure[]> {
+  const value = await costInReads(
+    sql,
+    () => sql`set role anon`,
+    (n) => {
+      const ahead = 10 + (n % 200);
+      const id = ids[(n * 7919) % ids.length] ?? "";
+      return sql`select * from public.quote_stay(${id}, ${day(ahead)}, ${day(ahead + 4)}, 2)`;
+    },
+    { runs: 200, warmUp: 20 },
+  );
+  return [{ name: "quote of 4 nights", value, unit: "reads", budget: 5 }];
 }
 
 async function benchBookings(

@@ -32,7 +32,10 @@ export async function medianCpu(
   return percentile((await cpuTimes(sql, calls)).slice(warmUp), 50);
 }
 
-/** The processor time of a read of a property by its primary key, as anon: the unit of the figures. */
+/**
+ * The processor time of a read of a property by its primary key, as anon, over a connection that has prepared it: the unit of the
+ * figures. It costs about twice as much after other work as in a row, so what has a budget is measured with costInReads.
+ */
 export async function keyRead(sql: Sql): Promise<number> {
   const rows = await sql<{ id: string }[]>`select id from public.properties order by id limit 400`;
   await sql`set role anon`;

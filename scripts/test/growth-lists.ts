@@ -2,8 +2,8 @@
 
 import type { TransactionSql } from "postgres";
 
-/** Who asks. The ids of guest and host are those of the books. */
-export type Reader = "guest" | "host" | "coHost" | "operator";
+/** Who asks. The ids of guest and host are those of the books; a visitor is signed out. */
+export type Reader = "visitor" | "guest" | "host" | "coHost" | "operator";
 
 export interface List {
   name: string;
@@ -64,7 +64,7 @@ export async function readLists(tx: TransactionSql): Promise<List[]> {
     const readers: Reader[] = operatorsOnly.includes(name)
       ? ["operator"]
       : isPublic
-        ? ["guest"]
+        ? ["visitor", "guest"]
         : ["guest", "host", "coHost", "operator"];
     return readers.flatMap((reader) => {
       const mayWalk = isPublic || reader === "operator";

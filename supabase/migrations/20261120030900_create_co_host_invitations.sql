@@ -30,6 +30,9 @@ comment on column public.co_host_invitations.expires_at is 'When the invitation 
 
 create index co_host_invitations_invited_by_idx on public.co_host_invitations (invited_by);
 create index co_host_invitations_email_idx on public.co_host_invitations (email);
+-- with the real numbers, the planner may look for the rows of someone who has few in the order of the whole table
+alter table public.co_host_invitations alter column property_id set (n_distinct = -1);
+alter table public.co_host_invitations alter column email set (n_distinct = -1);
 
 alter table public.co_host_invitations enable row level security;
 

@@ -78,6 +78,10 @@ create index ledger_entries_booking_id_idx on private.ledger_entries (booking_id
 -- with what private.readable_entries reads, so that the planner finds a page without an order here and not in the table
 create index ledger_entries_party_id_idx on private.ledger_entries (party_id, id) include (balance_after, booking_id)
     where party_id is not null;
+-- for readers of everything; without statistics the planner takes the one value for rare, as it should take a reader
+create index ledger_entries_whole_idx on private.ledger_entries (greatest(party_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid), id)
+    include (balance_after, booking_id, party_id);
+alter index private.ledger_entries_whole_idx alter column 1 set statistics 0;
 -- with the real number the planner expects few entries for a party, and reads and sorts all of them
 alter table private.ledger_entries alter column party_id set (n_distinct = 100);
 
