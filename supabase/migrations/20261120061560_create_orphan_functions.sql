@@ -56,12 +56,12 @@ as $$
             select count(distinct s.list) from public.orphan_sweeps s
             where s.since <= p_pause.sweep_since and s.started_at >= p_pause.paused_at and s.finished_at is not null
         ),
-        (select count(*) from private.stripe_tasks t where t.kind in ('sync', 'sweep') and t.done_at is null and t.dead_at is null),
+        (select count(*) from private.stripe_tasks t where t.kind = 'sync' and t.done_at is null and t.dead_at is null),
         (select count(*) from private.stripe_tasks t where t.kind in ('sync', 'sweep') and t.dead_at is not null),
         (select count(*) from public.orphans o where o.status = 'open')
 $$;
 comment on function private.restore_progress is
-    'How far Stripe was searched since a restore: lists searched (of 3), objects and pages being read or given up, and open orphans.';
+    'How far Stripe was searched since a restore: lists searched (of 3), objects that are still read, objects and pages that were given up, and open orphans.';
 
 create function private.require_settled_restore(p_pause public.operation_pauses) returns void
 language plpgsql stable
