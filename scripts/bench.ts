@@ -1,6 +1,7 @@
 // `npm run bench -- <name> [--size n] [--minutes n] [--json]`: runs a benchmark and prints its figures. Fails when a figure misses its
 // target. Only `soak` takes minutes.
 
+import { benchBackup } from "./bench/backup.ts";
 import { benchBooking } from "./bench/booking.ts";
 import { benchBoot } from "./bench/boot.ts";
 import { type Figure, isMet, table } from "./bench/figures.ts";
@@ -15,6 +16,7 @@ import { benchSoak } from "./bench/soak.ts";
 import { benchWorkers } from "./bench/workers.ts";
 
 const benchmarks: Record<string, (size?: number) => Promise<Figure[]>> = {
+  backup: benchBackup,
   boot: () => benchBoot(),
   booking: benchBooking,
   figures: benchHostFigures,

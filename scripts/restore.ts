@@ -1,5 +1,5 @@
 // `npm run restore -- --at <time|name|latest> [--from <folder>] [--into <folder>]`: replaces the present database by a
-// restored one, and keeps it. The restored one starts paused; `npm run restore -- --release --note <why>` ends that.
+// restored one, and keeps it. The restored one starts paused; `npm run restore -- --release --note <why> [--despite-orphans]` ends that.
 
 import { createWriteStream, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -11,6 +11,7 @@ import { publish } from "./backup/files.ts";
 import { backupKey } from "./backup/key.ts";
 import { restoreObjects } from "./backup/objects.ts";
 import { recover } from "./backup/recovery.ts";
+import { release } from "./backup/release.ts";
 import { createReport } from "./backup/report.ts";
 import { readBackupSettings } from "./backup/settings.ts";
 import { booksFile, listBackups } from "./backup/store.ts";
@@ -18,8 +19,7 @@ import { openStored } from "./backup/stored-file.ts";
 import { asideName, beginSwap, completeSwap, restoreFolder, restorePidFile } from "./backup/swap.ts";
 import { chooseBackup } from "./backup/target.ts";
 import { loadConfig, type StackConfig } from "./lib/config.ts";
-import { openDatabase } from "./lib/database.ts";
-import { errorCode, errorText, explainUncaught, StackError } from "./lib/errors.ts";
+import { errorText, explainUncaught, StackError } from "./lib/errors.ts";
 import { endLeftovers, pidIn, writePidFile } from "./stack/parts.ts";
 import { runningPid } from "./stack/stack.ts";
 
@@ -31,9 +31,10 @@ const { values } = parseArgs({
     into: { type: "string" },
     release: { type: "boolean", default: false },
     note: { type: "string" },
+    "despite-orphans": { type: "boolean", default: false },
   },
 });
-if (values.release) await release(loadConfig(), values.note);
+if (values.release) await release(loadConfig(), values.note, values["despite-orphans"]);
 else await restore(values.at);
 
 async function restore(at: string | undefined): Promise<void> {
@@ -77,7 +78,9 @@ async function restore(at: string | undefined): Promise<void> {
     let moved = 0;
     try {
       const reason = `Restored to ${at} from the backup ${backup.name}.`;
-      const [count] = await recovered.sql<{ moved: number }[]>`select private.quarantine(${reason}) as moved`;
+      const moment = recovered.lastChange ?? new Date(backup.startedAt);
+      const [count] = await recovered.sql<{ moved: number }[]>`
+        select private.quarantine(${reason}, ${moment}) as moved`;
       moved = count?.moved ?? 0;
       report("restoring Storage's files");
       const objects = await recovered.sql<{ version: string }[]>`
@@ -105,7 +108,7 @@ async function restore(at: string | undefined): Promise<void> {
 The platform is paused: it reads and signs in, and does nothing else. Next:
 
   ${values.into === undefined ? "" : `STAYBASE_DIR=${config.dataDir} `}npm start
-  npm run restore -- --release --note "Looked at it."    ends the pause; payouts and charges stay paused
+  npm run restore -- --release --note "Looked at it."    ends the pause and searches Stripe for payments that are lost here
   npm run backup                                         begins a new series of backups
 
 docs/operate/backup.md says what to look at before.`);
@@ -136,32 +139,4 @@ async function restoreBooks(config: StackConfig, folder: string, key: Buffer | u
   if (existsSync(file) || !existsSync(copy.path)) return;
   await pipeline(await openStored(copy), createWriteStream(`${file}.partial`));
   await publish(`${file}.partial`, file);
-}
-
-/** Ends the pause of a restored database. */
-async function release(config: StackConfig, note = ""): Promise<void> {
-  if (note.trim() === "") {
-    throw new StackError("Say why the platform may go on.", 'Add --note "…": other operators read it.');
-  }
-  if (runningPid(config) === undefined) {
-    throw new StackError(
-      "Staybase is not running.",
-      "Start it with `npm start`, look at it, then release it.",
-    );
-  }
-  const sql = openDatabase(config, "postgres");
-  try {
-    await sql`select from public.resume_operation('all', ${note})`;
-    const paused = await sql<{ operation: string }[]>`
-      select operation from public.operation_pauses where resumed_at is null order by operation`;
-    const left = paused.map(({ operation }) => operation).join(" and ");
-    console.log(
-      `The platform goes on.${left === "" ? "" : ` Still paused: ${left}. Compare with Stripe first, then call resume_operation for each.`}`,
-    );
-  } catch (error) {
-    if (errorCode(error) !== "PT404") throw error;
-    throw new StackError("The platform is not paused.", "Read operation_pauses to see what was.");
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
 }

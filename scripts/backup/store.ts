@@ -5,7 +5,7 @@
 //     objects/<xx>/       Storage's files; content never changes under a name, so each is copied once
 //     stripe.json         the emulator's books. Like Stripe, they never go back in time, so only the newest copy is kept.
 
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { StackError } from "../lib/errors.ts";
@@ -117,10 +117,20 @@ export function prune(folder: string, keep: number, line: string, liveObjects: S
     for (const segment of storedSegments(folder, other)) {
       if (segment < first) rmSync(segmentFile(folder, other, segment, undefined).path);
     }
+    for (const name of readdirSync(walFolder(folder, other))) {
+      const path = join(walFolder(folder, other), name);
+      if (name.endsWith(".partial") && isOld(path)) rmSync(path, { force: true }); // of a process that was killed
+    }
   }
   const oldest = kept[0];
   if (oldest !== undefined) pruneObjects(folder, Date.parse(oldest.startedAt), liveObjects);
   return removed.map(({ name }) => name);
+}
+
+/** Nothing is written for so long. */
+function isOld(path: string): boolean {
+  const facts = statSync(path, { throwIfNoEntry: false });
+  return facts !== undefined && Date.now() - facts.mtimeMs > 3_600_000;
 }
 
 /** Removes files of objects that were gone before the oldest backup began; `objects-gone.json` says since when each is known to be gone. */

@@ -1,8 +1,10 @@
 -- Purpose: operators pause payouts, charges or everything, and resume them. Everything is paused after a restore (the quarantine), so
 -- that a restored database sends and changes nothing before an operator has looked at it.
--- Touches: public.operation_pauses, pause_operation, resume_operation; private.is_paused, paused_task_kinds, quarantine.
+-- Touches: public.operation_pauses, pause_operation, resume_operation; private.is_paused, paused_task_kinds, quarantine. Uses private.begin_orphan_sweep and
+-- require_settled_restore of 0615.
 -- Watch: a pause stops the API, the clock and the workers. SQL of the database's owner still writes, because that is how a restored
--- database is repaired; so does signing in.
+-- database is repaired; so does signing in. A restored database does not know which payouts and charges were made since its moment, so
+-- these stay paused until Stripe was searched.
 
 insert into private.errors (code, status, message, hint) values
     ('operations_paused', 503, 'This platform is paused. Nothing was changed.', 'Try again later. An operator ends the pause with resume_operation.'),
@@ -20,6 +22,7 @@ create table public.operation_pauses (
     resumed_at timestamptz,
     resumed_by uuid,
     note text constraint operation_pauses_note_is_plain check (note ~ '\S' and private.is_plain_text(note, 1000)),
+    sweep_since timestamptz,
     constraint operation_pauses_end_has_note check ((resumed_at is null) = (note is null))
 );
 comment on table public.operation_pauses is
@@ -32,6 +35,8 @@ comment on column public.operation_pauses.paused_by is 'The operator who paused 
 comment on column public.operation_pauses.resumed_at is 'When it went on; null while it is paused.';
 comment on column public.operation_pauses.resumed_by is 'The operator who resumed it; null for the service role.';
 comment on column public.operation_pauses.note is 'Why it was resumed.';
+comment on column public.operation_pauses.sweep_since is
+    'After a restore: Stripe is searched for orphans since then before payouts and charges go on. Null for a pause by an operator.';
 create unique index operation_pauses_one_each_idx on public.operation_pauses (operation) where resumed_at is null;
 
 alter table public.operation_pauses enable row level security;
@@ -55,7 +60,7 @@ as $$
     select k.kind
     from (values
         ('event', 'all'), ('charge', 'charges'), ('capture', 'all'), ('cancel', 'all'), ('refund', 'all'), ('transfer', 'payouts'),
-        ('reversal', 'all'), ('detach', 'all'), ('delete_customer', 'all')
+        ('reversal', 'all'), ('detach', 'all'), ('delete_customer', 'all'), ('sync', 'all'), ('sweep', 'all'), ('orphan', 'all')
     ) as k (kind, operation)
     where exists (
         select from public.operation_pauses p where p.operation in (k.operation, 'all') and p.resumed_at is null
@@ -96,39 +101,49 @@ grant execute on function public.pause_operation to authenticated, service_role;
 comment on function public.pause_operation is
     'Pauses payouts, charges of saved cards, or all: then the API only reads, no periodic task runs, and no worker gets work. For operators.';
 
-create function private.resume_operation(p_operation text, p_note text) returns setof public.operation_pauses
+create function private.resume_operation(p_operation text, p_note text, p_despite_orphans boolean) returns setof public.operation_pauses
 language plpgsql security definer
 set search_path = ''
 as $$
+declare
+    v_pause public.operation_pauses;
 begin
     perform private.require_operator();
     if (p_note ~ '\S' and private.is_plain_text(p_note, 1000)) is not true then
         perform private.raise_error('pause_reason_is_plain');
     end if;
-    return query
-        update public.operation_pauses p
-        set resumed_at = clock_timestamp(), resumed_by = auth.uid(), note = p_note
-        where p.operation = p_operation and p.resumed_at is null
-        returning p.*;
+    update public.operation_pauses p
+    set resumed_at = clock_timestamp(), resumed_by = auth.uid(), note = p_note
+    where p.operation = p_operation and p.resumed_at is null
+    returning p.* into v_pause;
     if not found then
         perform private.raise_error('operation_not_paused');
     end if;
+    if v_pause.sweep_since is not null then
+        if p_operation = 'all' then
+            perform private.begin_orphan_sweep(v_pause.sweep_since);
+        elsif p_despite_orphans is not true then
+            perform private.require_settled_restore(v_pause);
+        end if;
+    end if;
+    return next v_pause;
 end
 $$;
 grant execute on function private.resume_operation to authenticated, service_role;
 comment on function private.resume_operation is 'See public.resume_operation. Definer, because no API role may write operation_pauses.';
 
-create function public.resume_operation(p_operation text, p_note text) returns setof public.operation_pauses
+create function public.resume_operation(p_operation text, p_note text, p_despite_orphans boolean default false)
+returns setof public.operation_pauses
 language sql
 set search_path = ''
 as $$
-    select * from private.resume_operation(p_operation, p_note)
+    select * from private.resume_operation(p_operation, p_note, p_despite_orphans)
 $$;
 grant execute on function public.resume_operation to authenticated, service_role;
 comment on function public.resume_operation is
-    'Ends a pause of payouts, charges or all. Each ends alone: after a restore, resume all, compare with Stripe, then resume payouts and charges. For operators.';
+    'Ends a pause of payouts, charges or all. After a restore, the end of all begins a search for orphans at Stripe, and payouts and charges are refused until it has ended and no orphan is open, unless p_despite_orphans. For operators.';
 
-create function private.quarantine(p_reason text) returns integer
+create function private.quarantine(p_reason text, p_moment timestamptz) returns integer
 language plpgsql
 set search_path = ''
 as $$
@@ -138,9 +153,11 @@ declare
     v_job record;
     v_count integer;
 begin
-    insert into public.operation_pauses (operation, reason)
-    select o.operation, p_reason from unnest(array['all', 'payouts', 'charges']) as o (operation)
-    on conflict (operation) where resumed_at is null do nothing;
+    -- an hour earlier, because a payment is at Stripe before its row is committed, and clocks differ
+    insert into public.operation_pauses as p (operation, reason, sweep_since)
+    select o.operation, p_reason, p_moment - interval '1 hour' from unnest(array['all', 'payouts', 'charges']) as o (operation)
+    on conflict (operation) where resumed_at is null do update
+    set paused_at = excluded.paused_at, sweep_since = least(p.sweep_since, excluded.sweep_since);
 
     update private.stripe_tasks t
     set dead_at = clock_timestamp(), lease = null, leased_until = null, last_error = v_error
@@ -162,4 +179,4 @@ begin
 end
 $$;
 comment on function private.quarantine is
-    'Pauses everything in a restored database, and moves what it would send twice (due mails, webhooks and payments) to dead_jobs and dead_stripe_tasks. Returns the number of what it moved. For the owner, after a restore.';
+    'Pauses everything in a database that was restored to p_moment, and moves what it would send twice (due mails, webhooks and payments) to dead_jobs and dead_stripe_tasks. Returns the number of what it moved. For the owner.';

@@ -126,10 +126,16 @@ grant select on public.reconciliation_differences to authenticated, service_role
 
 -- A person may call it between the daily runs, but a full comparison lists 35 days of Stripe's transactions.
 insert into private.internal_functions (name, every, repeats) values ('reconcile', '10 minutes', false);
--- It looks every ten minutes, because a call that is lost would otherwise be made again only a day later.
+-- It looks every ten minutes, because a call that is lost would otherwise be made again only a day later. A search for orphans since a
+-- time, as after a restore, makes it due.
 insert into private.periodic_tasks (name, command, every) values (
     'reconcile',
     $$select private.wake_worker('reconcile')
-      where not exists (select from private.reconciliations r where r.run_at > now() - interval '1 day')$$,
+      where not exists (
+          select from private.reconciliations r
+          where r.run_at > greatest(
+              now() - interval '1 day', (select max(s.finished_at) from public.orphan_sweeps s where s.since is not null)
+          )
+      )$$,
     '10 minutes'
 );

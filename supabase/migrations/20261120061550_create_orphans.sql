@@ -13,6 +13,7 @@ insert into private.errors (code, status, message, hint) values
     ('orphan_partly_refunded', 409, 'A part of this payment went back already.', 'Give back the rest with refund_orphan.'),
     ('orphan_stay_unknown', 409, 'The stay of this payment is not known here: {missing}.', 'Give the payment back with refund_orphan.'),
     ('orphan_stay_over', 409, 'The stay of this payment is over.', 'Give the payment back with refund_orphan.'),
+    ('restore_not_settled', 409, 'After the restore, {searched} of 3 lists of Stripe were searched; {reading} of its objects are being read, {given_up} were given up, and {open} orphans are open.', 'Wait, replay dead_stripe_tasks, and settle orphans with rebook_orphan or refund_orphan. Or send p_despite_orphans: true.'),
     ('orphan_not_due', 409, 'The booking of this payment does not owe its amount.', 'Give the payment back with refund_orphan.');
 
 create type public.orphan_kind as enum ('payment', 'transfer');

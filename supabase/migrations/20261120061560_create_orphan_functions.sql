@@ -47,6 +47,37 @@ grant execute on function public.sweep_orphans to authenticated, service_role;
 comment on function public.sweep_orphans is
     'Searches Stripe at once, without pauses, for payments, refunds and transfers since p_since that have no row here, and returns the searches. For operators, after a restore of the database.';
 
+create function private.restore_progress(p_pause public.operation_pauses, out searched bigint, out reading bigint, out given_up bigint, out open bigint)
+language sql stable
+set search_path = ''
+as $$
+    select
+        (
+            select count(distinct s.list) from public.orphan_sweeps s
+            where s.since <= p_pause.sweep_since and s.started_at >= p_pause.paused_at and s.finished_at is not null
+        ),
+        (select count(*) from private.stripe_tasks t where t.kind = 'sync' and t.done_at is null and t.dead_at is null),
+        (select count(*) from private.stripe_tasks t where t.kind in ('sync', 'sweep') and t.dead_at is not null),
+        (select count(*) from public.orphans o where o.status = 'open')
+$$;
+comment on function private.restore_progress is
+    'How far Stripe was searched since a restore: lists searched (of 3), objects that are still read, objects and pages that were given up, and open orphans.';
+
+create function private.require_settled_restore(p_pause public.operation_pauses) returns void
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_progress constant record := private.restore_progress(p_pause);
+begin
+    if (v_progress.searched, v_progress.reading, v_progress.given_up, v_progress.open) <> (3, 0, 0, 0) then
+        perform private.raise_error('restore_not_settled', to_jsonb(v_progress));
+    end if;
+end
+$$;
+comment on function private.require_settled_restore is
+    'Refuses to end a pause of a restored database before Stripe was searched and an operator has decided about each orphan.';
+
 create function private.enqueue_sync(p_stripe_id text) returns void
 language plpgsql
 set search_path = ''

@@ -1,7 +1,7 @@
 -- Orphans: what Stripe has with our ids and without a row here. Who may see and settle them, what a booking made again looks like,
 -- and that every step leaves the ledger equal to Stripe.
 begin;
-select plan(63);
+select plan(74);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Olga') as olga, null::uuid as home,
@@ -190,5 +190,49 @@ select is(public.save_orphan_page(s.id, 0, '[]', true), 'ignored: the page was s
 from (select max(id) as id from public.orphan_sweeps where list = 'payment_intents') s;
 select public.save_orphan_page(s.id, 1, '[]', false) from (select max(id) as id from public.orphan_sweeps where list = 'payment_intents') s;
 select is((select s.finished_at is not null from public.orphan_sweeps s where s.list = 'payment_intents' order by s.id desc limit 1), true, 'OR63 and ends with the last page');
+
+-- after a restore: payouts and charges wait for the search and for decisions
+update public.orphan_sweeps set finished_at = now() where finished_at is null;
+update private.stripe_tasks set done_at = now() where kind in ('sync', 'sweep');
+select private.quarantine('Restored.', '2026-11-30T09:00:00Z');
+select is(
+    array(select p.sweep_since from public.operation_pauses p where p.resumed_at is null), array_fill('2026-11-30T08:00:00Z'::timestamptz, array[3]),
+    'OR64 each pause after a restore knows since when Stripe is searched'
+);
+select tests.act_as('authenticated', olga) from world;
+select tests.throws_code($$select public.resume_operation('payouts', 'x')$$, 'restore_not_settled', 'OR65 payouts do not go on before a search');
+select isnt_empty($$select from public.resume_operation('all', 'The audit passed.')$$, 'OR66 the platform goes on');
+reset role;
+select bag_eq(
+    $$select s.list, s.since from public.orphan_sweeps s where s.finished_at is null$$,
+    $$select l, '2026-11-30T08:00:00Z'::timestamptz from unnest(array['payment_intents', 'refunds', 'transfers']) l$$, 'OR67 which begins the search'
+);
+select tests.act_as('authenticated', olga) from world;
+select tests.throws_code($$select public.resume_operation('charges', 'x')$$, 'restore_not_settled', 'OR68 charges wait for its end');
+reset role;
+select public.save_orphan_page(s.id, 0, case when s.list = 'payment_intents' then jsonb_build_array(
+    jsonb_build_object('id', 'pi_after', 'status', 'succeeded', 'metadata', jsonb_build_object('installation', installation))
+) else '[]' end, false)
+from world, public.orphan_sweeps s where s.finished_at is null;
+update private.stripe_tasks set done_at = now() where kind = 'sweep';
+select results_eq(
+    $$select r.* from public.operation_pauses p, private.restore_progress(p) r where p.operation = 'payouts' and p.resumed_at is null$$,
+    $$select 3::bigint, 1::bigint, 0::bigint, count(*) from public.orphans where status = 'open'$$, 'OR69 and for the object that differs'
+);
+select is(pg_temp.pay('after', gen_random_uuid(), '{}'), 'orphan', 'OR70 which is an orphan');
+update private.stripe_tasks set done_at = now() where subject = 'pi_after';
+select tests.act_as('authenticated', olga) from world;
+select tests.throws_code($$select public.resume_operation('payouts', 'x')$$, 'restore_not_settled', 'OR71 for which an operator decides');
+select isnt_empty($$select from public.resume_operation('charges', 'The orphans are old.', true)$$, 'OR72 or says that it need not be decided');
+reset role;
+update public.orphans set status = 'refunding' where status = 'open';
+update private.stripe_tasks set dead_at = now(), done_at = null where subject = 'pi_after';
+select tests.act_as('authenticated', olga) from world;
+select tests.throws_code($$select public.resume_operation('payouts', 'x')$$, 'restore_not_settled', 'OR73 what could not be read is not decided');
+reset role;
+update private.stripe_tasks set dead_at = null, done_at = now() where subject = 'pi_after';
+select tests.act_as('authenticated', olga) from world;
+select isnt_empty($$select from public.resume_operation('payouts', 'Settled.')$$, 'OR74 then payouts go on');
+reset role;
 select * from finish();
 rollback;

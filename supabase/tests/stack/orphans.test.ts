@@ -1,13 +1,13 @@
-// Back to an earlier time: the database of a stack is replaced by a copy of before, while Stripe's books go on. Twenty random
-// payments, refunds and transfers without rows are found and settled, each once, with the worker killed in between.
+// A stack is backed up, guests pay, and the database is restored to before, while Stripe's books go on. It starts paused; the release
+// finds twenty random payments, refunds and transfers without rows, and they are settled, each once, with the worker killed in between.
 
 // @module-tag embedded
-import { execFileSync } from "node:child_process";
-import { readFileSync, renameSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Sql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { StackConfig } from "../../../scripts/lib/config.ts";
+import { projectRoot, type StackConfig } from "../../../scripts/lib/config.ts";
 import { type Stack, startStack } from "../../../scripts/stack/stack.ts";
 import { removeTestData, testConfig } from "../../../scripts/test/config.ts";
 import { testEnvironment } from "../../../scripts/test/vitest.ts";
@@ -80,14 +80,24 @@ async function whileWorkerDies<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-const cluster = () => join(config.dataDir, "postgres");
-const copy = () => join(config.dataDir, "copy");
+/** Runs a command of the project on this stack; answers its code and what it printed. */
+async function run(script: string, ...args: string[]): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [join(projectRoot, `scripts/${script}.ts`), ...args], {
+    env: { ...process.env, STAYBASE_DIR: config.dataDir, STAYBASE_DB_PORT: String(config.ports.db) },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  return { code, output };
+}
 
-/** Stops the stack, changes its database, and starts it again. Stripe's books stay. */
-async function whileStopped(change: () => void): Promise<void> {
+/** Restores the database to a moment. Stripe's books stay. */
+async function restore(moment: Date): Promise<void> {
   await sql.end();
   await stack.stop();
-  change();
+  const { code, output } = await run("restore", "--at", moment.toISOString());
+  if (code !== 0) throw new Error(output);
   stack = await startStack(config);
   sql = is.database();
 }
@@ -129,6 +139,12 @@ const kinds = [
 ] as const;
 type Kind = (typeof kinds)[number];
 
+interface Check {
+  check: string;
+  ok: boolean | null;
+  detail: string;
+}
+
 interface Case {
   kind: Kind;
   bookingId: string;
@@ -138,7 +154,7 @@ interface Case {
   property: string;
 }
 
-describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_000 }, () => {
+describe.skipIf(process.platform === "win32")("after a restore", { timeout: 400_000 }, () => {
   beforeAll(async () => {
     config = await testConfig();
     stack = await startStack(config);
@@ -184,6 +200,15 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_
     const known: Case[] = [];
     for (const kind of wanted.filter(isKnown)) known.push(await pay(guest, home, kind));
     for (const { bookingId } of known) await untilPaid(bookingId);
+    const pause = (verb: "pause" | "resume") =>
+      verb === "pause"
+        ? operator.client
+            .rpc("pause_operation", { p_operation: "payouts", p_reason: "A test." })
+            .throwOnError()
+        : operator.client
+            .rpc("resume_operation", { p_operation: "payouts", p_note: "A test." })
+            .throwOnError();
+    await pause("pause"); // the restored database has this pause, too
     for (const { bookingId } of known.filter(({ kind }) => kind === "known transfer"))
       await is.beginStay(sql, bookingId);
     const hold = await is.book(guest, home, nights());
@@ -193,12 +218,10 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_
       async () => (await sql`select from private.stripe_tasks where done_at is null`).length === 0,
       "the tasks of before",
     );
-    await sql`update cron.job set active = false`;
-    await whileStopped(() => execFileSync("cp", ["-a", cluster(), copy()]));
-    const [{ moment = new Date() } = {}] = await sql<
-      { moment: Date }[]
-    >`select now() - interval '1 minute' as moment`;
-    await sql`update cron.job set active = true`;
+    expect((await run("backup")).output).toContain("is complete and checked");
+    const [{ moment = new Date() } = {}] = await sql<{ moment: Date }[]>`select clock_timestamp() as moment`;
+    await is.until(async () => Date.now() > moment.getTime() + 50, "the next moment");
+    await pause("resume");
 
     // after: what the restore will lose
     const late = await is.signUp("Cleo");
@@ -258,36 +281,47 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_
     const [lostTransfer] = await sql<{ id: string }[]>`select stripe_transfer_id as id from public.payouts
       where booking_id = ${cases.find(({ kind }) => kind === "lost transfer")?.bookingId ?? ""}`;
 
-    await whileStopped(() => {
-      rmSync(cluster(), { recursive: true });
-      renameSync(copy(), cluster());
-    });
+    await restore(moment);
     expect(await sql`select from public.orphans`).toHaveLength(0);
     expect(await sql`select from public.payments`).toHaveLength(known.length + 1);
 
-    // searched and found, while the worker dies
-    await whileWorkerDies(async () => {
-      await operator.client.rpc("sweep_orphans", { p_since: moment.toISOString() }).throwOnError();
+    // paused: nothing is sold, sent or transferred
+    const booked = await is.book(other, home, 300).catch((error: unknown) => error);
+    expect(String(booked)).toContain("This platform is paused.");
+    const transfers = async () => (await stripe.transfers.list({ limit: 100 })).data.map(({ id }) => id);
+    expect(await transfers()).toEqual(atStripe.transfers);
+    const resume = () =>
+      operator.client.rpc("resume_operation", { p_operation: "payouts", p_note: "It seems right." });
+    expect(is.errorCodes((await resume()).error)).toEqual(["restore_not_settled"]);
+
+    // released: searched and found, while the worker dies
+    const release = () => run("restore", "--release", "--note", "The audit passed.");
+    const first = await whileWorkerDies(async () => {
+      let isOver = false;
+      const released = release().finally(() => {
+        isOver = true;
+      });
       await is.until(
         async () => {
-          const { data } = await operator.client
-            .from("orphan_sweeps")
-            .select()
-            .not("since", "is", null)
-            .throwOnError();
           await pushOn();
-          return data.length === 3 && data.every(({ finished_at }) => finished_at !== null);
+          return isOver;
         },
-        "the sweep",
-        90_000,
+        "the search",
+        120_000,
       );
       await untilNothingIsLeft();
+      return released;
     });
+    expect(first.output).toContain("Payouts and charges stay paused.");
+    expect(first.code).toBe(1);
     const { data: orphans } = await operator.client.from("orphans").select().throwOnError();
     const lost = cases.filter(({ kind }) => !isKnown(kind) && kind !== "stale");
     expect(orphans.map(({ stripe_id }) => stripe_id).sort()).toEqual(
       [...lost.map(({ intent }) => intent), lostTransfer?.id].sort(),
     );
+    for (const { stripe_id } of orphans.filter(({ status }) => status === "open"))
+      expect(first.output).toContain(stripe_id);
+    expect(is.errorCodes((await resume()).error)).toEqual(["restore_not_settled"]);
     // what needs no decision has its row again, with its id
     expect([...(await knownRefunds())]).toEqual(refundRows);
     expect([...(await payoutRows())]).toEqual(payouts);
@@ -330,7 +364,11 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_
       }
       await untilNothingIsLeft();
     });
-    await sql`update cron.job set active = true`;
+    expect(await transfers()).toEqual(atStripe.transfers);
+    expect(await release()).toMatchObject({
+      code: 0,
+      output: expect.stringContaining("Payouts and charges go on."),
+    });
     await is.untilBooksAgree(sql);
 
     const { data: settled } = await operator.client.from("orphans").select().throwOnError();
@@ -371,9 +409,11 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 240_
       clearing: available.find(({ currency }) => currency === "eur")?.amount,
       orphans: 0,
     });
-    expect((await stripe.transfers.list({ limit: 100 })).data.map(({ id }) => id)).toEqual(
-      atStripe.transfers,
-    );
+    expect(await transfers()).toEqual(atStripe.transfers);
+    const audit = (await sql.unsafe(readFileSync("ops/audit.sql", "utf8")).simple()) as unknown as Check[][];
+    const checks = audit.findLast((rows) => rows.length > 0) ?? [];
+    expect(checks.length).toBeGreaterThan(10);
+    expect(checks.filter(({ ok }) => ok === false)).toEqual([]);
     expect([
       ...(await sql`select kind, subject, last_error from private.stripe_tasks where dead_at is not null`),
     ]).toEqual([]);
