@@ -15,7 +15,18 @@ if (runningPid(config) !== undefined) {
 }
 await endLeftovers(config.dataDir); // processes of a killed stack would still use the files
 // stripe.json too, because the payments in it belong to bookings that are deleted. Backups stay, and are off until the next one.
-for (const name of ["postgres", "objects", "logs", "stripe.json", "archive", "backup.json", "restore", "clock", "before-clock"]) {
+for (const name of [
+  "postgres",
+  "objects",
+  "logs",
+  "stripe.json",
+  "archive",
+  "backup.json",
+  "restore",
+  "replicas",
+  "clock",
+  "before-clock",
+]) {
   rmSync(join(config.dataDir, name), { recursive: true, force: true });
 }
 console.log("Deleted the local data. `npm start` creates a new database.");
