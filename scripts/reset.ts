@@ -23,6 +23,7 @@ for (const name of [
   "archive",
   "backup.json",
   "restore",
+  "replicas",
   "clock",
   "before-clock",
 ]) {

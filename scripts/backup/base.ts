@@ -101,8 +101,18 @@ const nowhere = {
   },
 };
 
-/** Lets the server write the tar, and watches that it goes on. */
-async function copyByServer(config: StackConfig, admin: Sql, target: string, report: Report): Promise<void> {
+/**
+ * Lets the server write the tar and its manifest into a folder, and watches that it goes on.
+ *
+ * @param admin a connection as superuser
+ * @param target an empty folder that Postgres may write to
+ */
+export async function copyByServer(
+  config: StackConfig,
+  admin: Sql,
+  target: string,
+  report: Report,
+): Promise<void> {
   const replication = postgres(databaseUrl(config, "supabase_admin"), {
     max: 1,
     fetch_types: false,

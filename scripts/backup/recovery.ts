@@ -5,7 +5,6 @@ import {
   chmodSync,
   chownSync,
   closeSync,
-  createWriteStream,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -14,9 +13,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
 import { buffer, text } from "node:stream/consumers";
-import { pipeline } from "node:stream/promises";
 import type { Sql } from "postgres";
 import { databaseUrl, type StackConfig } from "../lib/config.ts";
 import { openDatabase } from "../lib/database.ts";
@@ -27,10 +24,11 @@ import { accepts, serverCommand } from "../stack/postgres.ts";
 import { ManagedProcess, startGuard } from "../stack/processes.ts";
 import { prepareServerFiles } from "../stack/server-files.ts";
 import type { Report } from "./base.ts";
-import { readManifest, readTar } from "./manifest.ts";
+import { readManifest } from "./manifest.ts";
 import { type Backup, baseFile, manifestFile, segmentFile, storedSegments } from "./store.ts";
 import { openStored } from "./stored-file.ts";
 import type { Target } from "./target.ts";
+import { unpackCluster } from "./unpack.ts";
 
 export interface Recovery {
   config: StackConfig;
@@ -77,28 +75,11 @@ export async function recover(recovery: Recovery, report: Report): Promise<Recov
 
 async function unpack(recovery: Recovery, cluster: string, report: Report): Promise<void> {
   const { config, folder, backup, key } = recovery;
-  const own = (path: string) => {
-    if (config.serverUser !== undefined) chownSync(path, config.serverUser.uid, config.serverUser.gid);
-  };
-  const makeFolder = (path: string) => {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    own(path);
-  };
   const manifest = readManifest(await text(await openStored(manifestFile(folder, backup.name, key))));
-  let read = 0;
-  makeFolder(cluster);
-  await readTar(await openStored(baseFile(folder, backup.name, key)), manifest, {
-    folder: async (path) => makeFolder(join(cluster, path)),
-    async file(path, content: Readable) {
-      content.on("data", (chunk: Buffer) => {
-        read += chunk.length;
-      });
-      const target = join(cluster, path);
-      await pipeline(content, createWriteStream(target, { mode: 0o600 }));
-      own(target);
-      report("unpacking and checking the backup", Math.min(1, read / backup.bytes));
-    },
-  });
+  const tar = await openStored(baseFile(folder, backup.name, key));
+  await unpackCluster(config, tar, manifest, cluster, (read) =>
+    report("unpacking and checking the backup", Math.min(1, read / backup.bytes)),
+  );
 }
 
 /** Puts the stored changes since the backup into the cluster. */
@@ -139,6 +120,7 @@ async function replay(
     // on the command line, so that nothing of it is left in the cluster
     ...serverCommand(own, files, cluster, {
       archive_mode: "off",
+      synchronous_standby_names: "", // nothing follows it
       hot_standby: "off", // it answers once it has left recovery
       restore_command: "exit 1", // everything is in pg_wal
       recovery_target_timeline: "current",

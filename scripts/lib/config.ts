@@ -90,6 +90,12 @@ export interface StackConfig {
   stripeUrl: string;
   /** How many quotes and searches the gateway answers a minute to one network address or person. */
   readsPerMinute: number;
+  replicas: {
+    /** How many copies of the database answer searches and calendars. */
+    count: number;
+    /** Whether a commit waits until a replica has applied it. */
+    synchronous: boolean;
+  };
   keys: Keys;
   toml: Toml;
   /** The user that Postgres runs as when root starts the stack, since Postgres refuses to run as root. */
@@ -104,6 +110,7 @@ export interface ConfigOverrides {
   past?: boolean;
   ports?: Partial<StackConfig["ports"]>;
   readsPerMinute?: number;
+  replicas?: StackConfig["replicas"];
 }
 
 /** The first port after those of the Supabase CLI. */
@@ -115,8 +122,9 @@ export const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../
  * Reads supabase/config.toml and the environment.
  * `STAYBASE_DIR`, `STAYBASE_API_PORT`, `STAYBASE_DB_PORT`, `STAYBASE_MAIL_PORT` and `STAYBASE_STRIPE_PORT` override folder and ports,
  * `STAYBASE_READS_PER_MINUTE` the limit of quotes and searches; `STAYBASE_PAST=on` gives the seed a past.
+ * `STAYBASE_REPLICAS` is the number of replicas; with `STAYBASE_SYNCHRONOUS=on` a commit waits for one of them.
  *
- * @throws StackError when config.toml is missing or invalid, or a port is not a number
+ * @throws StackError when config.toml is missing or invalid, or a variable is not what it must be
  */
 export function loadConfig(overrides: ConfigOverrides = {}): StackConfig {
   const root = overrides.root ?? projectRoot;
@@ -139,6 +147,7 @@ export function loadConfig(overrides: ConfigOverrides = {}): StackConfig {
     mailUrl: `http://127.0.0.1:${ports.mail}`,
     stripeUrl: `http://127.0.0.1:${ports.stripe}`,
     readsPerMinute: overrides.readsPerMinute ?? readsPerMinuteFromEnv() ?? 1_200,
+    replicas: overrides.replicas ?? replicasFromEnv(),
     keys: createKeys(),
     toml,
     serverUser,
@@ -195,6 +204,25 @@ function readsPerMinuteFromEnv(): number | undefined {
     );
   }
   return reads;
+}
+
+function replicasFromEnv(): StackConfig["replicas"] {
+  const value = process.env.STAYBASE_REPLICAS || "0";
+  const count = Number(value);
+  if (!Number.isInteger(count) || count < 0 || count > 8) {
+    throw new StackError(
+      `STAYBASE_REPLICAS=${value} is not a number of replicas.`,
+      "Use a whole number from 0 to 8.",
+    );
+  }
+  const synchronous = process.env.STAYBASE_SYNCHRONOUS === "on";
+  if (synchronous && count === 0) {
+    throw new StackError(
+      "STAYBASE_SYNCHRONOUS=on lets commits wait for a replica, and there is none.",
+      "Set STAYBASE_REPLICAS=2 as well, or remove STAYBASE_SYNCHRONOUS.",
+    );
+  }
+  return { count, synchronous };
 }
 
 /** When root starts the stack: the owner of the project, or `nobody` when root owns it. */

@@ -78,9 +78,9 @@ export function runningParts(dataDir: string): Part[] {
     return pid === undefined || pid === process.pid ? [] : [{ name: basename(file, ".pid"), pid }];
   });
   const known = new Set([process.pid, ...listed.map(({ pid }) => pid)]);
-  const serverRuns = listed.some(({ name }) => name === "postgres");
+  const running = new Set(listed.map(({ name }) => name));
   const unlisted = unlistedParts(dataDir).filter(
-    ({ name, pid }) => !known.has(pid) && !(serverRuns && name === "postgres"),
+    ({ name, pid }) => !known.has(pid) && !(running.has(name) && isServer(name)),
   );
   return [...listed, ...unlisted];
 }
@@ -88,6 +88,7 @@ export function runningParts(dataDir: string): Part[] {
 /** Parts without a pid file: those whose start was interrupted, and the sessions of a Postgres server that was killed. */
 function unlistedParts(dataDir: string): Part[] {
   if (process.platform !== "linux") return [];
+  const clusters = clustersIn(dataDir);
   const mark = `\0STAYBASE_STACK=${resolve(dataDir)}\0`;
   return readdirSync("/proc").flatMap((entry): Part[] => {
     const pid = Number(entry);
@@ -99,8 +100,25 @@ function unlistedParts(dataDir: string): Part[] {
     } catch {
       return []; // it has exited, or belongs to another user
     }
-    return isPostgresIn(join(dataDir, "postgres"), pid) ? [{ name: "postgres", pid }] : [];
+    const server = clusters.find(({ folder }) => isPostgresIn(folder, pid));
+    return server === undefined ? [] : [{ name: server.name, pid }];
   });
+}
+
+/** The clusters of Postgres in a data folder, and the names of their servers. */
+function clustersIn(dataDir: string): { name: string; folder: string }[] {
+  const replicas = join(dataDir, "replicas");
+  return [
+    { name: "postgres", folder: join(dataDir, "postgres") },
+    ...(existsSync(replicas) ? readdirSync(replicas) : []).map((name) => ({
+      name: `${name}-postgres`,
+      folder: join(replicas, name, "postgres"),
+    })),
+  ];
+}
+
+function isServer(name: string): boolean {
+  return name === "postgres" || name.endsWith("-postgres");
 }
 
 /** Whether a process is a server or a session of the Postgres cluster in a folder. Linux only. */
@@ -123,7 +141,7 @@ export async function endLeftovers(dataDir: string): Promise<string[]> {
     const parts = runningParts(dataDir);
     for (const { name } of parts) ended.add(name);
     await Promise.all(
-      parts.map(({ name, pid }) => endProcess(pid, name === "postgres" ? postgresSignals : defaultSignals)),
+      parts.map(({ name, pid }) => endProcess(pid, isServer(name) ? postgresSignals : defaultSignals)),
     );
   }
   rmSync(join(dataDir, "run"), { recursive: true, force: true });

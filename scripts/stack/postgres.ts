@@ -10,6 +10,7 @@ import { databaseUrl, type StackConfig } from "../lib/config.ts";
 import { errorCode, StackError } from "../lib/errors.ts";
 import { isPostgresIn, partEnvironment, postgresSignals } from "./parts.ts";
 import { ManagedProcess } from "./processes.ts";
+import { waitForNoReplica } from "./replicas/synchronous.ts";
 import { prepareServerFiles } from "./server-files.ts";
 import type { Service } from "./service.ts";
 
@@ -29,6 +30,7 @@ export function createPostgres(config: StackConfig, failed: (error: StackError) 
         await initCluster(config, files, cluster, stopped.signal);
       requireNoRecovery(cluster);
       writeArchiveSettings(config, cluster);
+      waitForNoReplica(cluster);
       removeStaleLock(cluster);
       stopped.signal.throwIfAborted();
       server = new ManagedProcess({
@@ -109,7 +111,7 @@ export async function accepts(url: string): Promise<boolean> {
  * Removes the lock file of a killed server when no process works on the cluster. Postgres would take a zombie for a running server, and
  * after a restart of a container any program that has got its process id.
  */
-function removeStaleLock(cluster: string): void {
+export function removeStaleLock(cluster: string): void {
   const lock = join(cluster, "postmaster.pid");
   if (process.platform !== "linux" || !existsSync(lock)) return;
   if (!readdirSync("/proc").some((name) => isPostgresIn(cluster, Number(name)))) rmSync(lock);
@@ -169,6 +171,7 @@ function settings(config: StackConfig): Record<string, string | number> {
     jit: "off",
     wal_level: "logical", // as on hosted Supabase, where Realtime reads it
     archive_mode: "on", // what is archived, and where, may change without a restart: see backup/settings.ts
+    max_slot_wal_keep_size: "2GB", // a replica that is gone for longer is built again
     min_wal_size: "80MB", // the defaults, which initdb lowers for small segments
     max_wal_size: "1GB",
     shared_preload_libraries: "pg_stat_statements",

@@ -114,6 +114,55 @@ export async function toPort(
   });
 }
 
+/** A complete answer. */
+export interface Answer {
+  status: number;
+  headers: OutgoingHttpHeaders;
+  body: Buffer;
+}
+
+/**
+ * Sends a request without a body to 127.0.0.1:`port` and reads the whole answer.
+ *
+ * @param largest in bytes, of the answer
+ * @throws TooLarge, and the connection's error when it fails or `signal` is aborted before the answer is complete
+ */
+export function ask(
+  port: number,
+  request: IncomingMessage,
+  forward: Forward,
+  largest: number,
+  signal: AbortSignal,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const headers = forwardedHeaders(request, forward);
+    const { method } = request;
+    const upstream = httpRequest({
+      agent,
+      host: "127.0.0.1",
+      port,
+      method,
+      path: forward.path,
+      headers,
+      signal,
+    });
+    upstream.on("error", reject);
+    upstream.on("response", (answer) => {
+      answer.on("error", reject);
+      readUpTo(answer, largest).then(({ start, rest }) => {
+        if (rest === undefined) {
+          const all = { ...withoutHopByHop(answer.headers), ...forward.answerHeaders };
+          resolve({ status: answer.statusCode ?? 502, headers: all, body: start });
+        } else {
+          upstream.destroy();
+          reject(new TooLarge());
+        }
+      }, reject);
+    });
+    upstream.end();
+  });
+}
+
 /**
  * Answers a request with a fetch handler of this process.
  *
@@ -229,7 +278,7 @@ function webHeaders(headers: OutgoingHttpHeaders): Headers {
   return result;
 }
 
-function hasBody(request: IncomingMessage): boolean {
+export function hasBody(request: IncomingMessage): boolean {
   return request.headers["content-length"] !== undefined
     ? request.headers["content-length"] !== "0"
     : request.headers["transfer-encoding"] !== undefined;

@@ -7,6 +7,7 @@ import { databaseUrl, type StackConfig } from "../lib/config.ts";
 import { StackError } from "../lib/errors.ts";
 import { audience } from "../lib/keys.ts";
 import { freePort } from "../lib/ports.ts";
+import { kill } from "./parts.ts";
 import { ManagedProcess } from "./processes.ts";
 import type { CheckedService } from "./service.ts";
 
@@ -15,17 +16,25 @@ const require = createRequire(import.meta.url);
 export interface Rest extends CheckedService {
   /** The port of PostgREST; known once started. */
   readonly port: number;
+  /** Reads schema or configuration again. PostgREST does so by itself where it can listen, which no replica allows. */
+  reload(what: "schema" | "config"): void;
 }
 
-/** @param failed called when PostgREST has exited too often */
-export function createRest(config: StackConfig, failed: (error: StackError) => void): Rest {
+/**
+ * @param config whose database port it connects to
+ * @param failed called when PostgREST has exited too often
+ * @param replica the name of the replica that it reads, if any
+ */
+export function createRest(config: StackConfig, failed: (error: StackError) => void, replica?: string): Rest {
   let server: ManagedProcess | undefined;
   let port = 0;
   let adminPort = 0;
   const works = async () => (await fetch(`http://127.0.0.1:${adminPort}/ready`)).ok;
 
+  const name = replica === undefined ? "rest" : `${replica}-rest`;
+
   return {
-    name: "rest",
+    name,
     get port() {
       return port;
     },
@@ -33,7 +42,7 @@ export function createRest(config: StackConfig, failed: (error: StackError) => v
       port = await freePort("inner");
       adminPort = await freePort("inner");
       server = new ManagedProcess({
-        name: "rest",
+        name,
         command: postgrestBinary(process.platform, process.arch, process.env.PATH),
         args: [],
         dataDir: config.dataDir,
@@ -47,6 +56,7 @@ export function createRest(config: StackConfig, failed: (error: StackError) => v
           PGRST_DB_MAX_ROWS: String(config.toml.api.max_rows),
           PGRST_DB_ANON_ROLE: "anon",
           PGRST_DB_POOL: "10",
+          PGRST_DB_CHANNEL_ENABLED: String(replica === undefined),
           PGRST_DB_TX_END: "commit-allow-override", // for the gateway; see safeupdate.ts
           PGRST_JWT_SECRET: config.keys.jwtSecret,
           PGRST_JWT_AUD: audience,
@@ -64,6 +74,11 @@ export function createRest(config: StackConfig, failed: (error: StackError) => v
       await server?.until(() => works().catch(() => false));
     },
     works,
+    reload(what) {
+      if (server?.pid === undefined) return; // it reads both when it starts
+      // Windows has no such signals; there it is started again
+      kill(server.pid, process.platform === "win32" ? "SIGKILL" : what === "schema" ? "SIGUSR1" : "SIGUSR2");
+    },
     async stop() {
       await server?.stop();
     },

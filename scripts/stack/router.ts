@@ -14,6 +14,8 @@ import type { Health } from "./health.ts";
 import type { HttpMetrics } from "./http-metrics.ts";
 import { type Forward, readBody, type Send, TooLarge, toHandler, toPort } from "./proxy.ts";
 import { createReadLimits, type ReadLimits, readsOfGraphql, readsOfRest } from "./read-limits.ts";
+import { answerFromReplica, servedBy } from "./replicas/answer.ts";
+import type { Replicas } from "./replicas/replicas.ts";
 import type { Rest } from "./rest.ts";
 import { lacksFilter, refuseWithoutFilter, withoutTransactionEnd } from "./safeupdate.ts";
 import type { AnsweringService } from "./service.ts";
@@ -25,6 +27,7 @@ export interface Services {
   storage: AnsweringService;
   functions: Functions;
   graphql: GraphqlService;
+  replicas: Replicas;
 }
 
 /** What the gateway says about the stack and itself. */
@@ -126,6 +129,8 @@ export function createRouter(
         const { prefer } = request.headers;
         if (typeof prefer === "string") request.headers.prefer = withoutTransactionEnd(prefer);
         const target = forward(path, limits.rest);
+        if (await answerFromReplica(services.replicas, path, request, response, target)) return;
+        if (services.replicas.on) target.answerHeaders = servedBy(target, "primary");
         try {
           if (lacksFilter(request.method, path, url.searchParams))
             return await refuseWithoutFilter(request, response, { ...target, port: services.rest.port });

@@ -23,6 +23,7 @@ import { createPgCron } from "./pg-cron.ts";
 import { createPgNet } from "./pg-net.ts";
 import { createPostgres, finishDatabase } from "./postgres.ts";
 import { startGuard } from "./processes.ts";
+import { createReplicas, dropReplicas } from "./replicas/replicas.ts";
 import { createRest } from "./rest.ts";
 import type { Service } from "./service.ts";
 import { createStorage } from "./storage.ts";
@@ -133,7 +134,9 @@ export async function startStack(
     const { rest, auth, storage, functions } = services;
     const health = createHealth(config, { rest, auth, storage, functions, mail });
     await start(health);
-    await start(createGateway(config, services, health));
+    const replicas = createReplicas(config);
+    await start(createGateway(config, { ...services, replicas }, health));
+    await (replicas.on ? start(replicas) : dropReplicas(config));
   };
 
   const starting = startAll();

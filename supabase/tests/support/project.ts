@@ -60,8 +60,8 @@ export function run({ root, env }: Project, script: string, ...args: string[]): 
   return { child, output: () => output, ended: new Promise((resolve) => child.on("close", resolve)) };
 }
 
-/** Starts the project and waits until it has said `line`. */
-export async function start(project: Project, line = "Ready in"): Promise<Run> {
+/** Starts the project and waits until it has said `line`, for `timeout` ms at most. */
+export async function start(project: Project, line = "Ready in", timeout = 60_000): Promise<Run> {
   const started = run(project, "start");
   await until(
     async () => {
@@ -69,7 +69,7 @@ export async function start(project: Project, line = "Ready in"): Promise<Run> {
       return started.output().includes(line) ? true : undefined;
     },
     line,
-    60_000,
+    timeout,
   );
   return started;
 }
