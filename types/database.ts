@@ -772,6 +772,7 @@ export type Database = {
           reason: string;
           resumed_at: string | null;
           resumed_by: string | null;
+          sweep_since: string | null;
         };
         ComputedFields: never;
         Insert: never;
@@ -2999,6 +3000,7 @@ export type Database = {
           reason: string;
           resumed_at: string | null;
           resumed_by: string | null;
+          sweep_since: string | null;
         }[];
         SetofOptions: {
           from: "*";
@@ -3461,7 +3463,7 @@ export type Database = {
         };
       };
       resume_operation: {
-        Args: { p_note: string; p_operation: string };
+        Args: { p_despite_orphans?: boolean; p_note: string; p_operation: string };
         Returns: {
           id: string;
           note: string | null;
@@ -3471,6 +3473,7 @@ export type Database = {
           reason: string;
           resumed_at: string | null;
           resumed_by: string | null;
+          sweep_since: string | null;
         }[];
         SetofOptions: {
           from: "*";

@@ -769,6 +769,7 @@ export type Database = {
           reason: string;
           resumed_at: string | null;
           resumed_by: string | null;
+          sweep_since: string | null;
         };
         ComputedFields: never;
         Insert: never;
@@ -2955,6 +2956,7 @@ export type Database = {
           reason: string;
           resumed_at: string | null;
           resumed_by: string | null;
+          sweep_since: string | null;
         }[];
         SetofOptions: {
           from: "*";
@@ -3417,7 +3419,7 @@ export type Database = {
         };
       };
       resume_operation: {
-        Args: { p_note: string; p_operation: string };
+        Args: { p_despite_orphans?: boolean; p_note: string; p_operation: string };
         Returns: {
           id: string;
           note: string | null;
@@ -3427,6 +3429,7 @@ export type Database = {
           reason: string;
           resumed_at: string | null;
           resumed_by: string | null;
+          sweep_since: string | null;
         }[];
         SetofOptions: {
           from: "*";
