@@ -1,6 +1,7 @@
 // Background jobs with two real workers: none is lost, and none is finished twice.
 
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { z } from "zod";
 import { service } from "../support/clients.ts";
 import { database } from "../support/database.ts";
 
@@ -27,7 +28,9 @@ async function enqueue(count: number): Promise<void> {
 }
 async function take(worker: (typeof workers)[number], limit = 10) {
   const { data } = await worker.rpc("take_jobs", { p_queue: "test_jobs", p_limit: limit }).throwOnError();
-  return data as { job_id: number; attempt: number; message: { n: number } }[];
+  return z
+    .array(z.object({ job_id: z.number(), attempt: z.number(), message: z.object({ n: z.number() }) }))
+    .parse(data);
 }
 async function finish(worker: (typeof workers)[number], job: { job_id: number; attempt: number }) {
   const { data } = await worker
