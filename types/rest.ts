@@ -30765,7 +30765,7 @@ export interface operations {
           };
         };
       };
-      /** @description The worker is already running and will check the queue again, or the caller sent `Prefer: respond-async`. */
+      /** @description Its runs are going on and will check the queue again, or the caller sent `Prefer: respond-async`. */
       202: {
         headers: {
           [name: string]: unknown;
@@ -31061,7 +31061,7 @@ export interface operations {
           };
         };
       };
-      /** @description The worker is already running and will check the queue again, or the caller sent `Prefer: respond-async`. */
+      /** @description Its runs are going on and will check the queue again, or the caller sent `Prefer: respond-async`. */
       202: {
         headers: {
           [name: string]: unknown;
@@ -31124,7 +31124,7 @@ export interface operations {
           };
         };
       };
-      /** @description The worker is already running and will check the queue again, or the caller sent `Prefer: respond-async`. */
+      /** @description Its runs are going on and will check the queue again, or the caller sent `Prefer: respond-async`. */
       202: {
         headers: {
           [name: string]: unknown;
