@@ -20,7 +20,7 @@ const rushSize = 200;
 const paymentsPerSecond = 5;
 const pacedSeconds = 20;
 
-export interface Payment {
+interface Payment {
   booking: string;
   intent: string;
 }
@@ -168,7 +168,7 @@ async function benchConfirmation(admin: Sql, stripe: Stripe, payments: Payment[]
 }
 
 /** Waits until the bookings are confirmed, and returns how many are. */
-export async function untilConfirmed(admin: Sql, payments: Payment[]): Promise<number> {
+async function untilConfirmed(admin: Sql, payments: Payment[]): Promise<number> {
   const ids = payments.map(({ booking }) => booking);
   for (const end = Date.now() + 60_000; ; ) {
     const [row] = await admin`select count(*)::integer as count from private.bookings

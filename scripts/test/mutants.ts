@@ -152,6 +152,16 @@ const limits: [name: string, sql: string, file: string][] = [
     "07010",
   ],
   [
+    "a worker takes a task of a booking of which another holds one",
+    changed("public.take_stripe_tasks(integer)", "o.lease is not null or", ""),
+    "06120",
+  ],
+  [
+    "a worker takes a task of a booking before an older one",
+    changed("public.take_stripe_tasks(integer)", "or o.id < t.id and o.kind <> all (v_paused)", ""),
+    "06120",
+  ],
+  [
     "webhook endpoints have any address",
     `alter table public.webhook_endpoints drop constraint webhook_endpoints_url_is_https;
     create or replace function private.check_row_of_webhook_endpoints() returns trigger language plpgsql as 'begin return new; end'`,

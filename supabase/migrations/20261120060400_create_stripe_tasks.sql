@@ -297,8 +297,8 @@ begin
             from private.stripe_tasks t
             where
                 t.done_at is null and t.dead_at is null and t.run_at <= v_now and t.lease is null and t.kind <> all (v_paused)
-                -- A paused task keeps no other waiting: a refund does not wait for a payout. Not exists would be planned as a join
-                -- with all open tasks.
+                -- No task waits for a paused one: a refund does not wait for a payout. Unlike "not exists", this is never
+                -- planned as a join with all open tasks.
                 and (
                     select o.id from private.stripe_tasks o
                     where

@@ -49,7 +49,8 @@ describe("who may call", () => {
   });
 
   it.each(internal)("%s refuses everyone without the service key", async (name) => {
-    const runs = () => sql`select number, started_at, lease from private.internal_runs where function_name = ${name}`;
+    const runs = () =>
+      sql`select number, started_at, lease from private.internal_runs where function_name = ${name}`;
     // the clock and other tests call the other functions meanwhile
     const before = await runs();
     const answers = {
@@ -110,7 +111,8 @@ describe("runs", () => {
     return row?.count ?? 0;
   };
   const reconcile = () => call("reconcile", undefined, { apikey: stack.secretKey });
-  const makeDue = () => sql`update private.internal_runs set started_at = '-infinity' where function_name = 'reconcile'`;
+  const makeDue = () =>
+    sql`update private.internal_runs set started_at = '-infinity' where function_name = 'reconcile'`;
 
   it("20 calls of reconcile at once are one run", async () => {
     await makeDue();

@@ -1,4 +1,4 @@
-// Many workers on one queue, on real connections: each job once, a worker that hangs and a job that always fails delay nobody, and
+// Many workers on one queue, on real connections: each job once, a worker that hangs and a job that always fails delay no one, and
 // taking work reads little of a long queue.
 
 import type { Sql } from "postgres";
