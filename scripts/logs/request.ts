@@ -26,7 +26,10 @@ export async function wayOf(config: StackConfig, id: string): Promise<string[]> 
     ...(await stepsInDatabase(config, id)),
   ];
   if (steps.length === 0)
-    throw new StackError(`Nothing has the request id ${id}.`, "The logs begin anew with `npm run reset`.");
+    throw new StackError(
+      `Nothing has the request id ${id}.`,
+      "`npm run reset` deletes the logs, and the id of another stack is not here.",
+    );
   const width = Math.max(...steps.map(({ source }) => source.length));
   return steps
     .sort((a, b) => a.at.getTime() - b.at.getTime())

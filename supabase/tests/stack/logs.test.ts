@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function logs(...args: string[]) {
   const child = spawn(process.execPath, [join(projectRoot, "scripts/logs.ts"), ...args], {
-    env: { ...process.env, STAYBASE_DIR: folder },
+    env: { ...process.env, STAYBASE_DIR: folder, STAYBASE_DB_PORT: "9" }, // where no database answers
     stdio: ["ignore", "pipe", "pipe"],
   });
   const said = { stdout: "", stderr: "" };
@@ -55,7 +55,31 @@ it("prints one service alone, and refuses one without a log or an unknown option
   expect(none.said.stderr).toMatch(/The service nothing has no log\.\n\n.*mail, rest/);
   const wrong = logs("--follows");
   expect(await wrong.ended).toBe(1);
-  expect(wrong.said.stderr).toContain("npm run logs -- [service ...] [--follow]");
+  expect(wrong.said.stderr).toContain("npm run logs -- [service ...] [--follow | --request <id>]");
+});
+
+it("with --request, prints the lines of one request in order of time, also without a database", async () => {
+  const line = (time: string, id: string, message: string) =>
+    `${JSON.stringify({ time: `2026-11-30T${time}Z`, level: "info", request_id: id, function: "drill", message })}\n`;
+  writeFileSync(
+    log("function-drill"),
+    line("10:00:02.000", "a-1", "last") + line("10:00:01.000", "a-12", "other"),
+  );
+  writeFileSync(
+    log("postgres"),
+    "2026-11-30 10:00:01.500 UTC [7] authenticator a-1 ERROR:  refused\n\tmore of a-1\n",
+  );
+  const one = logs("--request", "a-1");
+  expect(await one.ended).toBe(0);
+  expect(one.said.stdout).toBe(
+    "2026-11-30T10:00:01.500Z  postgres        ERROR:  refused\n2026-11-30T10:00:02.000Z  function-drill  last\n",
+  );
+  const unknown = logs("--request", "a-3");
+  expect(await unknown.ended).toBe(1);
+  expect(unknown.said.stderr).toContain("Nothing has the request id a-3.");
+  const wrong = logs("--request", "a b");
+  expect(await wrong.ended).toBe(1);
+  expect(wrong.said.stderr).toContain('"a b" is not the id of a request.');
 });
 
 it("with --follow, prints what is added, also after a new start has emptied the file", async () => {
