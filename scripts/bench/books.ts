@@ -16,6 +16,8 @@ export interface Books {
 export async function makeBooks(sql: Sql, size: number): Promise<Books> {
   const books = await sql.begin(async (tx) => {
     await tx`set local synchronous_commit = off`;
+    // a periodic task that still runs gives way, not this
+    await tx`set local deadlock_timeout = '10min'`;
     const indexes = await dropIndexes(tx);
     const inserted = await insertBooks(tx, size);
     for (const definition of indexes) await tx.unsafe(definition);

@@ -67,6 +67,9 @@ begin
         v_to_host := p_event.to_status <> 'declined' and (p_event.from_status <> 'awaiting_payment' or p_event.to_status = 'confirmed');
         v_to_guest := p_event.to_status <> 'withdrawn';
     end if;
+    if not v_to_guest and not v_to_host then
+        return;
+    end if;
     select b.* into v_booking from private.bookings b where b.id = p_event.booking_id;
     v_data := private.booking_summary(p_event.booking_id) || jsonb_strip_nulls(jsonb_build_object(
         'actor', p_event.actor, 'reason', p_event.reason, 'expires_at', p_event.after ->> 'expires_at',

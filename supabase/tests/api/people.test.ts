@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { anonymous, service } from "../support/clients.ts";
 import { database } from "../support/database.ts";
 import { errorCodes } from "../support/errors.ts";
-import { passRemovalDelay, png, storeFile, upload } from "../support/files.ts";
+import { newPng, passRemovalDelay, storeFile, upload } from "../support/files.ts";
 import { type Person, signUp, signUpOperator } from "../support/people.ts";
 import { stack } from "../support/stack.ts";
 import { until } from "../support/time.ts";
@@ -98,11 +98,12 @@ describe("operators", () => {
 
 describe("avatars", () => {
   it("are cleaned, named by their owner and shown to everyone", async () => {
-    const { path, bucket } = await storeFile(ana, { kind: "avatar" });
+    const bytes = newPng();
+    const { path, bucket } = await storeFile(ana, { kind: "avatar" }, { bytes });
     await ana.client.from("profiles").update({ avatar_path: path }).eq("id", ana.id).throwOnError();
     const response = await fetch(anonymous().storage.from(bucket).getPublicUrl(path).data.publicUrl);
     expect([response.status, response.headers.get("content-type")]).toEqual([200, "image/png"]);
-    expect(Buffer.from(await response.arrayBuffer())).toEqual(png);
+    expect(Buffer.from(await response.arrayBuffer())).toEqual(bytes);
   });
 
   it("leave the privileges of tables as the migrations set them", async () => {
