@@ -770,6 +770,7 @@ export type Database = {
           reason: string;
           resumed_at: string | null;
           resumed_by: string | null;
+          sweep_since: string | null;
         };
         ComputedFields: never;
         Insert: never;
@@ -2995,6 +2996,7 @@ export type Database = {
           reason: string;
           resumed_at: string | null;
           resumed_by: string | null;
+          sweep_since: string | null;
         }[];
         SetofOptions: {
           from: "*";
@@ -3457,7 +3459,7 @@ export type Database = {
         };
       };
       resume_operation: {
-        Args: { p_note: string; p_operation: string };
+        Args: { p_despite_orphans?: boolean; p_note: string; p_operation: string };
         Returns: {
           id: string;
           note: string | null;
@@ -3467,6 +3469,7 @@ export type Database = {
           reason: string;
           resumed_at: string | null;
           resumed_by: string | null;
+          sweep_since: string | null;
         }[];
         SetofOptions: {
           from: "*";

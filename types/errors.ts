@@ -1250,6 +1250,12 @@ export const errors = {
     message: "A request has up to {limit} bytes.",
     hint: "Send fewer rows at once.",
   },
+  restore_not_settled: {
+    status: 409,
+    message:
+      "After the restore, {searched} of 3 lists of Stripe were searched; {reading} of its objects are being read, {given_up} were given up, and {open} orphans are open.",
+    hint: "Wait, replay dead_stripe_tasks, and settle orphans with rebook_orphan or refund_orphan. Or send p_despite_orphans: true.",
+  },
   review_already_answered: {
     status: 409,
     message: "You have already replied to this review.",

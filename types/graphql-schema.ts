@@ -10430,6 +10430,7 @@ export type introspection = {
         resumedAt: { name: "resumedAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         resumedBy: { name: "resumedBy"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         note: { name: "note"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        sweepSince: { name: "sweepSince"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
       };
     };
     OperationPausesConnection: {
@@ -10522,6 +10523,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "sweepSince";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "nodeId";
           type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
           defaultValue: null;
@@ -10596,6 +10602,11 @@ export type introspection = {
           defaultValue: null;
         },
         { name: "note"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "sweepSince";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
       ];
     };
     OrderByDirection: {

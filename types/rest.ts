@@ -2992,7 +2992,7 @@ export interface paths {
     put?: never;
     /**
      * End a pause
-     * @description Ends a pause of payouts, charges or all. Each ends alone: after a restore, resume all, compare with Stripe, then resume payouts and charges. For operators.
+     * @description Ends a pause of payouts, charges or all. After a restore, the end of all begins a search for orphans at Stripe, and payouts and charges are refused until it has ended and no orphan is open, unless p_despite_orphans. For operators.
      */
     post: operations["call_resume_operation"];
     delete?: never;
@@ -8271,6 +8271,11 @@ export interface components {
       resumed_by?: string | null;
       /** @description Why it was resumed. */
       note?: string | null;
+      /**
+       * Format: date-time
+       * @description After a restore: Stripe is searched for orphans since then before payouts and charges go on. Null for a pause by an operator.
+       */
+      sweep_since?: string | null;
     };
   };
   responses: {
@@ -8878,6 +8883,8 @@ export interface components {
     "rowFilter.operation_pauses.resumed_by": components["schemas"]["Filter"];
     /** @description Why it was resumed. */
     "rowFilter.operation_pauses.note": components["schemas"]["Filter"];
+    /** @description After a restore: Stripe is searched for orphans since then before payouts and charges go on. Null for a pause by an operator. */
+    "rowFilter.operation_pauses.sweep_since": components["schemas"]["Filter"];
     "rowFilter.co_host_invitations.id": components["schemas"]["Filter"];
     "rowFilter.co_host_invitations.property_id": components["schemas"]["Filter"];
     /** @description Title of the property at the time of the invitation, because the invited person cannot read a draft. */
@@ -27905,6 +27912,7 @@ export interface operations {
     requestBody: {
       content: {
         "application/json": {
+          p_despite_orphans?: boolean;
           p_note: string;
           p_operation: string;
         };
@@ -27948,6 +27956,15 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      /** @description The request conflicts with existing data. Codes: `restore_not_settled`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       /** @description Rules are broken; `details` lists each. Codes: `pause_reason_is_plain`. */
       422: {
         headers: {
@@ -27978,6 +27995,8 @@ export interface operations {
         resumed_by?: components["parameters"]["rowFilter.operation_pauses.resumed_by"];
         /** @description Why it was resumed. */
         note?: components["parameters"]["rowFilter.operation_pauses.note"];
+        /** @description After a restore: Stripe is searched for orphans since then before payouts and charges go on. Null for a pause by an operator. */
+        sweep_since?: components["parameters"]["rowFilter.operation_pauses.sweep_since"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */

@@ -767,6 +767,7 @@ export type Database = {
           reason: string;
           resumed_at: string | null;
           resumed_by: string | null;
+          sweep_since: string | null;
         };
         ComputedFields: never;
         Insert: never;
@@ -2951,6 +2952,7 @@ export type Database = {
           reason: string;
           resumed_at: string | null;
           resumed_by: string | null;
+          sweep_since: string | null;
         }[];
         SetofOptions: {
           from: "*";
@@ -3413,7 +3415,7 @@ export type Database = {
         };
       };
       resume_operation: {
-        Args: { p_note: string; p_operation: string };
+        Args: { p_despite_orphans?: boolean; p_note: string; p_operation: string };
         Returns: {
           id: string;
           note: string | null;
@@ -3423,6 +3425,7 @@ export type Database = {
           reason: string;
           resumed_at: string | null;
           resumed_by: string | null;
+          sweep_since: string | null;
         }[];
         SetofOptions: {
           from: "*";
