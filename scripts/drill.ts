@@ -44,7 +44,9 @@ const recovered = await recover(
   report,
 );
 try {
-  const [row] = await recovered.sql<{ count: string }[]>`select private.quarantine('A drill.', now()) as count`;
+  const [row] = await recovered.sql<
+    { count: string }[]
+  >`select private.quarantine('A drill.', now()) as count`;
   report("restoring Storage's files");
   const objects = await recovered.sql<{ version: string }[]>`
     select version from storage.objects where version is not null`;

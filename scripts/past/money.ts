@@ -181,6 +181,7 @@ interface Begun {
   customer?: string | null;
   email?: string | null;
   description?: string;
+  metadata?: Record<string, string>;
 }
 
 /** What the worker uses of a client: calls of functions. */

@@ -26,8 +26,8 @@ async function finish(project: Project, script: string, ...args: string[]): Prom
   return command.output();
 }
 
-/** Kills a command when it says a step. */
-async function killAt(command: Run, step: string): Promise<void> {
+/** Stops a command when it says a step, and kills it after `before`. */
+async function killAt(command: Run, step: string, before = async () => {}): Promise<void> {
   await until(
     async () => {
       if (command.child.exitCode !== null) throw new Error(`it ended before "${step}":\n${command.output()}`);
@@ -36,6 +36,8 @@ async function killAt(command: Run, step: string): Promise<void> {
     step,
     60_000,
   );
+  command.child.kill("SIGSTOP");
+  await before();
   command.child.kill("SIGKILL");
   await command.ended;
 }
@@ -123,7 +125,7 @@ describe("backup and restore", { timeout: 240_000 }, () => {
     const file = join(folder, "base", backups()[0] ?? "", "base.tar.zst");
     const bytes = readFileSync(file);
     const changed = Buffer.from(bytes);
-    changed[bytes.length >> 1] = (changed[bytes.length >> 1] ?? 0) ^ 1;
+    changed[1_000] = (changed[1_000] ?? 0) ^ 1; // near the beginning, where it is found soon
     writeFileSync(file, changed);
     const drill = run(project, "drill");
     const code = await drill.ended;
@@ -172,14 +174,14 @@ describe("backup and restore", { timeout: 240_000 }, () => {
 
     const cluster = join(project.dataDir, "postgres");
     const before = readFileSync(join(cluster, "global/pg_control"));
-    for (const step of [
-      "unpacking",
-      "adding the changes",
-      "replaying",
-      "restoring Storage",
-      "counting rows",
-    ]) {
-      await killAt(run(project, "restore", "--at", moment), step);
+    // each leaves something else: half a folder, a server that replays, a database that has been promoted
+    for (const step of ["unpacking", "replaying", "counting rows"]) {
+      await killAt(run(project, "restore", "--at", moment), step, async () => {
+        if (step !== "unpacking") return;
+        const refused = run(project, "start");
+        expect(await refused.ended).toBe(1);
+        expect(refused.output()).toMatch(/A restore into .* is running/);
+      });
       expect(readFileSync(join(cluster, "global/pg_control"))).toEqual(before);
     }
     rmSync(join(project.dataDir, "objects"), { recursive: true });
@@ -226,9 +228,12 @@ describe("backup and restore", { timeout: 240_000 }, () => {
     const ran = await periodic();
     expect(ran === null || ran < new Date(moment)).toBe(true);
 
-    expect(await finish(project, "restore", "--release", "--note", "The marks are right.")).toContain(
-      "Still paused: charges and payouts",
-    );
+    const released = await finish(project, "restore", "--release", "--note", "The marks are right.");
+    expect(released).toContain("The ledger agrees with Stripe.");
+    expect(released).toContain("Payouts and charges go on.");
+    const again = run(project, "restore", "--release", "--note", "Twice.");
+    expect(await again.ended).toBe(1);
+    expect(again.output()).toContain("The platform is not paused.");
     expect((await wishlist()).error).toBeNull();
     await until(async () => (await periodic()) > new Date(moment), "a periodic task");
   });
@@ -252,7 +257,5 @@ describe("backup and restore", { timeout: 240_000 }, () => {
     const refused = run(project, "start");
     expect(await refused.ended).toBe(1);
     expect(refused.output()).toContain("This database is in recovery");
-    rmSync(signal);
-    stack = await start(project);
   });
 });

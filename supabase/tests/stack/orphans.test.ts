@@ -160,12 +160,12 @@ describe.skipIf(process.platform === "win32")("after a restore", { timeout: 400_
     stack = await startStack(config);
     is = await support();
     sql = is.database();
-  }, 120_000);
+  }, 300_000);
   afterAll(async () => {
     await sql?.end();
     await stack?.stop();
     removeTestData(config);
-  }, 30_000);
+  }, 60_000);
 
   it(`${count} orphans are found and settled once each, and the ledger agrees with Stripe (seed ${seed})`, async () => {
     const { stripe } = is;
