@@ -224,7 +224,6 @@ select bag_eq(
         ('end_booking_as_caller authenticated,service_role'),
         ('change_property_status authenticated,service_role'),
         ('check_search anon,authenticated,service_role'),
-        ('check_search_sizes anon,authenticated,service_role'),
         ('booking_contacts authenticated'),
         ('problem anon,authenticated,service_role'),
         ('raise_errors anon,authenticated,service_role'),
