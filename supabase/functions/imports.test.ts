@@ -21,8 +21,9 @@ const statements = files.flatMap((file) =>
 Deno.test("deno.json names the versions of package.json", () => {
   const { dependencies = {}, devDependencies = {} } = JSON.parse(read("../../package.json"));
   const versions = { ...dependencies, ...devDependencies };
-  for (const [name, specifier] of Object.entries(imports)) {
-    assert.equal(specifier, `npm:${name}@${versions[name]}`);
+  for (const [imported, specifier] of Object.entries(imports)) {
+    const [, name = "", path = ""] = /^((?:@[^/]+\/)?[^/]+)(\/.+)?$/.exec(imported) ?? [];
+    assert.equal(specifier, `npm:${name}@${versions[name]}${path}`);
   }
 });
 

@@ -114,6 +114,32 @@ $$;
 comment on function private.search_arrivals is
     'Check-in dates of a search with flexible dates, in order, from today on: those within p_flexible_days of p_check_in; or the Fridays of p_month; or the dates from which p_nights nights are within p_month.';
 
+create function private.check_search_sizes(
+    p_check_in text, p_check_out text, p_month text, p_currency text, p_sort text, p_after text, p_area text, p_text text,
+    p_amenities text[], p_property_types public.property_type[], p_room_types public.room_type[], p_cancellation_policies text[]
+) returns void
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    perform private.raise_problems((
+        select array_agg(private.problem('value_too_long', jsonb_build_object('field', a.name, 'limit', a.most)))
+        from (values
+            ('p_check_in', octet_length(p_check_in), 1000), ('p_check_out', octet_length(p_check_out), 1000),
+            ('p_month', octet_length(p_month), 1000), ('p_currency', octet_length(p_currency), 1000),
+            ('p_sort', octet_length(p_sort), 1000), ('p_after', octet_length(p_after), 1000),
+            ('p_area', octet_length(p_area), 1000), ('p_text', octet_length(p_text), 1000),
+            ('p_amenities', pg_column_size(p_amenities), 10000), ('p_property_types', pg_column_size(p_property_types), 10000),
+            ('p_room_types', pg_column_size(p_room_types), 10000),
+            ('p_cancellation_policies', pg_column_size(p_cancellation_policies), 10000)
+        ) as a (name, size, most)
+        where a.size > a.most
+    ));
+end
+$$;
+grant execute on function private.check_search_sizes to anon, authenticated, service_role;
+comment on function private.check_search_sizes is 'Raises the problems of texts and lists of a search that are far too long, before anything reads them.';
+
 create function private.check_search(
     p_west double precision, p_south double precision,
     p_east double precision, p_north double precision,
@@ -141,26 +167,18 @@ declare
     v_minor_unit smallint;
     v_step bigint;
     v_codes text[];
-    v_area_names constant text[] := case when p_area is not null then private.known_area_names(p_area) end;
+    v_area_names text[];
     v_tiles integer[];
     v_currency_numbers smallint[];
     v_rates double precision[];
     v_southwest point;
     v_northeast point;
 begin
-    perform private.raise_problems((
-        select array_agg(private.problem('value_too_long', jsonb_build_object('field', a.name, 'limit', a.most)))
-        from (values
-            ('p_check_in', octet_length(p_check_in), 1000), ('p_check_out', octet_length(p_check_out), 1000),
-            ('p_month', octet_length(p_month), 1000), ('p_currency', octet_length(p_currency), 1000),
-            ('p_sort', octet_length(p_sort), 1000), ('p_after', octet_length(p_after), 1000),
-            ('p_area', octet_length(p_area), 1000), ('p_text', octet_length(p_text), 1000),
-            ('p_amenities', pg_column_size(p_amenities), 10000), ('p_property_types', pg_column_size(p_property_types), 10000),
-            ('p_room_types', pg_column_size(p_room_types), 10000),
-            ('p_cancellation_policies', pg_column_size(p_cancellation_policies), 10000)
-        ) as a (name, size, most)
-        where a.size > a.most
-    ));
+    perform private.check_search_sizes(
+        p_check_in, p_check_out, p_month, p_currency, p_sort, p_after, p_area, p_text, p_amenities, p_property_types, p_room_types,
+        p_cancellation_policies
+    );
+    v_area_names := case when p_area is not null then private.known_area_names(p_area) end;
     v_days := private.parse_dates(array[p_check_in, p_check_out, p_month || '-01'], array['p_check_in', 'p_check_out', 'p_month']);
     select
         d.sort,

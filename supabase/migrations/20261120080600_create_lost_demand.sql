@@ -202,9 +202,15 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_days constant date[] := private.parse_dates(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
-    v_nights constant integer := v_days[2] - v_days[1];
+    v_days date[];
+    v_nights integer;
 begin
+    perform private.check_search_sizes(
+        p_check_in, p_check_out, p_month, p_currency, p_sort, p_after, p_area, p_text, p_amenities, p_property_types, p_room_types,
+        p_cancellation_policies
+    );
+    v_days := private.parse_dates(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
+    v_nights := v_days[2] - v_days[1];
     -- a month has no one stay to refuse, and no host waits for stays of more than a year
     if v_days[1] < '2000-01-01' or v_days[2] > '2100-01-01' or v_nights not between 1 and 366 or v_nights is null then
         return 0;

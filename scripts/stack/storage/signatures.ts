@@ -14,7 +14,8 @@ type Scope = "download" | "upload";
 /** In seconds. */
 const uploadLifetime = 2 * 60 * 60;
 
-const expiresIn = z.number().int().min(1).max(1e10);
+/** In seconds, also as a string: supabase-py sends one, and Supabase Storage reads it. */
+const expiresIn = z.coerce.number().int().min(1).max(1e10);
 
 export const signUrl: Handler = async (storage, call) => {
   const caller = await callerOf(storage, call);

@@ -1,6 +1,7 @@
 // The outer layer of every Edge Function: it checks the method, answers CORS preflights, authenticates the caller and turns
 // errors into responses.
 
+import { corsHeaders as supabaseHeaders } from "@supabase/supabase-js/cors";
 import { describeError, positionOf } from "./describe-error.ts";
 import { ApiError, apiError, type ErrorCode } from "./errors.ts";
 import type { Log } from "./log.ts";
@@ -21,10 +22,10 @@ export interface ServeOptions<Caller> {
   handle(request: Request, caller: Caller): Promise<Response>;
 }
 
+/** Every header that supabase-js may send is allowed: a browser does not send a request with another one. */
 const corsHeaders = {
   "access-control-allow-origin": "*",
-  "access-control-allow-headers":
-    "authorization, apikey, content-type, x-client-info, x-request-id, traceparent, tracestate",
+  "access-control-allow-headers": `${supabaseHeaders["Access-Control-Allow-Headers"]}, x-request-id, traceparent, tracestate`,
   "access-control-expose-headers": "x-request-id",
 };
 
