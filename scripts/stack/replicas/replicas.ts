@@ -70,13 +70,12 @@ export function createReplicas(config: StackConfig): Replicas {
   const all = Array.from({ length: count }, (_, index) => watch(new Replica(config, index + 1)));
   const positions = new LogPositions();
   let admin: Sql | undefined;
-  let looking: Promise<void> | undefined;
   let waitedFor: string[] = [];
 
   async function lookEachSecond(sql: Sql): Promise<void> {
     while (admin === sql) {
       const next = sleep(times.period);
-      await look(sql).catch((error) => console.error(`replicas: ${errorText(error)}`));
+      await look(sql).catch((error) => admin === sql && console.error(`replicas: ${errorText(error)}`));
       await next;
     }
   }
@@ -163,7 +162,7 @@ export function createReplicas(config: StackConfig): Replicas {
       .filter(
         (name) => slots?.some(({ slot, active }) => slot === name && active) ?? waitedFor.includes(name),
       );
-    if (names.join() !== waitedFor.join()) await waitFor(sql, names);
+    if (names.join() !== waitedFor.join() && admin === sql) await waitFor(sql, names);
   }
 
   async function waitFor(sql: Sql, names: string[]): Promise<void> {
@@ -190,7 +189,7 @@ export function createReplicas(config: StackConfig): Replicas {
         noteReload(sql, message).catch((error) => console.error(`replicas: ${errorText(error)}`));
       });
       for (const each of all) await start(sql, each); // one after the other: a copy keeps the disk busy
-      looking = lookEachSecond(sql);
+      void lookEachSecond(sql);
     },
     async ready() {},
     async stop() {
@@ -198,10 +197,7 @@ export function createReplicas(config: StackConfig): Replicas {
       admin = undefined;
       if (sql === undefined) return;
       if (waitedFor.length > 0) await waitFor(sql, []).catch(() => {}); // commits of other parts would wait for ever
-      await Promise.all([
-        within(looking ?? Promise.resolve(), times.period * 2),
-        ...all.map(({ replica }) => replica.stop()),
-      ]);
+      await Promise.all(all.map(({ replica }) => replica.stop()));
       await sql.end({ timeout: 1 });
     },
     async read(use) {
