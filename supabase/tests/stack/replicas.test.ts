@@ -283,7 +283,7 @@ describe("late replicas", { timeout: 120_000 }, () => {
 });
 
 it("reads a guest's own booking back at once, however late the replicas are", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await onReplicas("select pg_wal_replay_pause()");
   await raiseLimits(sql);
