@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { outdatedDashboards } from "../generate/dashboards.ts";
 import type { StackConfig } from "../lib/config.ts";
 import { definitionProblems } from "./definitions.ts";
+import { replicaCallProblems } from "./replica-calls.ts";
 import { check, type Result } from "./result.ts";
 import { problems } from "./tool.ts";
 import { findWording, inWords } from "./wording.ts";
@@ -28,6 +29,10 @@ export async function runLint(config: StackConfig): Promise<Result[]> {
     await check(
       "every object is defined once",
       async () => (await definitionProblems(config.root)).join("\n") || undefined,
+    ),
+    await check(
+      "replicas are asked by GET, and nothing else",
+      async () => replicaCallProblems(config.root).join("\n") || undefined,
     ),
     await check("dashboards are up to date", async () => {
       const outdated = outdatedDashboards(config.root);

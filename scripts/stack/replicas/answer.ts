@@ -24,16 +24,22 @@ export async function answerFromReplica(
   forward: Forward,
 ): Promise<boolean> {
   if (!replicas.on || !mayBeCacheable(request, path)) return false;
-  const gone = new AbortController();
-  const leave = () => gone.abort();
-  response.on("close", leave);
   const answer = await replicas.read(async ({ name, port, signal }) => {
+    const given = new AbortController();
+    const giveUp = () => given.abort();
+    signal.addEventListener("abort", giveUp);
+    response.on("close", giveUp);
     const answerHeaders = servedBy(forward, name);
-    const either = AbortSignal.any([signal, gone.signal]);
-    return ask(port, request, { ...forward, answerHeaders }, largest, either).catch(() => undefined);
+    try {
+      return await ask(port, request, { ...forward, answerHeaders }, largest, given.signal);
+    } catch {
+      return undefined;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+      response.off("close", giveUp);
+    }
   });
-  response.off("close", leave);
-  if (gone.signal.aborted) return true; // the client has gone
+  if (response.destroyed) return true; // the client has gone
   if (answer === undefined || !isPublic(answer)) return false;
   await sendCacheable(request, response, answer.status, answer.headers, Readable.from([answer.body]));
   return true;

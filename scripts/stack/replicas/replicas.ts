@@ -24,8 +24,8 @@ const times = {
   lag: 10_000,
   /** How long a replica may not answer while commits still wait for it. */
   silence: 2_500,
-  /** How long a replica may not follow before it is copied again. */
-  patience: 15_000,
+  /** How long a replica may not follow, or not answer, before it is copied again. A busy machine may make it slow to answer. */
+  patience: { following: 15_000, answering: 60_000 },
 };
 
 /** A replica that may answer a request. */
@@ -70,13 +70,12 @@ export function createReplicas(config: StackConfig): Replicas {
   const all = Array.from({ length: count }, (_, index) => watch(new Replica(config, index + 1)));
   const positions = new LogPositions();
   let admin: Sql | undefined;
-  let looking: Promise<void> | undefined;
   let waitedFor: string[] = [];
 
   async function lookEachSecond(sql: Sql): Promise<void> {
     while (admin === sql) {
       const next = sleep(times.period);
-      await look(sql).catch((error) => console.error(`replicas: ${errorText(error)}`));
+      await look(sql).catch((error) => admin === sql && console.error(`replicas: ${errorText(error)}`));
       await next;
     }
   }
@@ -101,13 +100,12 @@ export function createReplicas(config: StackConfig): Replicas {
     const applied = await within(each.replica.position(), times.look);
     const slot = slots?.find((one) => one.slot === each.replica.slot);
     const now = performance.now();
+    if (slot?.active === true) each.followedAt = now;
     if (applied === undefined) {
       leave(each, "does not answer");
-      each.answering.abort();
-      each.answering = new AbortController();
+      giveUpRequests(each);
     } else {
       each.answeredAt = now;
-      if (slot?.active === true) each.followedAt = now;
       reload(each, applied);
       const lag = positions.lag(applied, now);
       if (lag > times.lag) leave(each, `is ${Math.round(lag / 1000)} s behind`);
@@ -115,7 +113,9 @@ export function createReplicas(config: StackConfig): Replicas {
       else enter(each);
     }
     if (slots === undefined) return;
-    if (slot === undefined || slot.lost || now - each.followedAt > times.patience) void start(sql, each);
+    const isLate =
+      now - each.followedAt > times.patience.following || now - each.answeredAt > times.patience.answering;
+    if (slot === undefined || slot.lost || isLate) void start(sql, each);
   }
 
   /** Starts a replica, or copies it again when it has run. It is tried again when it fails. */
@@ -124,7 +124,8 @@ export function createReplicas(config: StackConfig): Replicas {
     each.busy = true;
     try {
       if (each.followedAt > 0) {
-        console.error(`${replica.name} can no longer follow the primary; it is copied again.`);
+        leave(each, "is copied again");
+        giveUpRequests(each);
         await replica.stop();
         await dropSlot(sql, replica.slot);
       }
@@ -134,7 +135,8 @@ export function createReplicas(config: StackConfig): Replicas {
       if (admin === sql) console.error(`${replica.name} did not start: ${errorText(error)}`);
       await replica.stop();
     } finally {
-      each.followedAt = performance.now(); // it has time to follow from here on
+      each.followedAt = performance.now(); // it has time to follow and to answer from here on
+      each.answeredAt = each.followedAt;
       each.busy = false;
     }
   }
@@ -163,7 +165,7 @@ export function createReplicas(config: StackConfig): Replicas {
       .filter(
         (name) => slots?.some(({ slot, active }) => slot === name && active) ?? waitedFor.includes(name),
       );
-    if (names.join() !== waitedFor.join()) await waitFor(sql, names);
+    if (names.join() !== waitedFor.join() && admin === sql) await waitFor(sql, names);
   }
 
   async function waitFor(sql: Sql, names: string[]): Promise<void> {
@@ -190,7 +192,7 @@ export function createReplicas(config: StackConfig): Replicas {
         noteReload(sql, message).catch((error) => console.error(`replicas: ${errorText(error)}`));
       });
       for (const each of all) await start(sql, each); // one after the other: a copy keeps the disk busy
-      looking = lookEachSecond(sql);
+      void lookEachSecond(sql);
     },
     async ready() {},
     async stop() {
@@ -198,10 +200,7 @@ export function createReplicas(config: StackConfig): Replicas {
       admin = undefined;
       if (sql === undefined) return;
       if (waitedFor.length > 0) await waitFor(sql, []).catch(() => {}); // commits of other parts would wait for ever
-      await Promise.all([
-        within(looking ?? Promise.resolve(), times.period * 2),
-        ...all.map(({ replica }) => replica.stop()),
-      ]);
+      await Promise.all(all.map(({ replica }) => replica.stop()));
       await sql.end({ timeout: 1 });
     },
     async read(use) {
@@ -242,6 +241,12 @@ function enter(each: Watched): void {
 function leave(each: Watched, why: string): void {
   if (each.ready) console.error(`${each.replica.name} ${why}; the primary answers for it.`);
   each.ready = false;
+}
+
+/** Lets the primary answer the requests that the replica has not answered. */
+function giveUpRequests(each: Watched): void {
+  each.answering.abort();
+  each.answering = new AbortController();
 }
 
 async function primaryPosition(sql: Sql): Promise<bigint> {

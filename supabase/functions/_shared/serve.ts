@@ -25,7 +25,7 @@ export interface ServeOptions<Caller> {
 /** Every header that supabase-js may send is allowed: a browser does not send a request with another one. */
 const corsHeaders = {
   "access-control-allow-origin": "*",
-  "access-control-allow-headers": `${supabaseHeaders["Access-Control-Allow-Headers"]}, x-request-id, traceparent, tracestate`,
+  "access-control-allow-headers": `${supabaseHeaders["Access-Control-Allow-Headers"]}, x-request-id`,
   "access-control-expose-headers": "x-request-id",
 };
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cacheableFunctions } from "../../../scripts/stack/replicas/cacheable.ts";
 import { raiseLimits } from "../support/booking-limits.ts";
 import type { Client } from "../support/clients.ts";
-import { createProject, type Project, type Run, removeProject, start } from "../support/project.ts";
+import { createProject, type Project, type Run, removeProject, run, start } from "../support/project.ts";
 import {
   address,
   answerOf,
@@ -283,7 +283,7 @@ describe("late replicas", { timeout: 120_000 }, () => {
 });
 
 it("reads a guest's own booking back at once, however late the replicas are", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await onReplicas("select pg_wal_replay_pause()");
   await raiseLimits(sql);
@@ -307,6 +307,16 @@ it("reads a guest's own booking back at once, however late the replicas are", {
   }
   expect([booked, found]).toEqual([times, times]);
   await onReplicas("select pg_wal_replay_resume()");
+});
+
+it("are a whole number, and at least one when commits wait for them", async () => {
+  for (const [env, message] of [
+    [{ STAYBASE_REPLICAS: "many" }, "STAYBASE_REPLICAS=many is not a number of replicas."],
+    [{ STAYBASE_REPLICAS: "0", STAYBASE_SYNCHRONOUS: "on" }, "and there is none"],
+  ] as const) {
+    const refused = run({ ...project, env: { ...project.env, ...env } }, "status");
+    expect([await refused.ended, refused.output()]).toEqual([1, expect.stringContaining(message)]);
+  }
 });
 
 describe("replicas that fail", { timeout: 180_000 }, () => {
