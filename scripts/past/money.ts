@@ -5,6 +5,7 @@ import { createPaymentIntent } from "../../supabase/functions/_shared/payment-in
 import { accountState, declineOf, isFinal } from "../../supabase/functions/_shared/stripe.ts";
 import type { ServiceClient } from "../../supabase/functions/_shared/supabase.ts";
 import { createHandler } from "../../supabase/functions/money-worker/handler.ts";
+import { createMadeBefore } from "../../supabase/functions/money-worker/made-before.ts";
 import { createTaskQueue } from "../../supabase/functions/money-worker/queue.ts";
 import { createServices } from "../../supabase/functions/money-worker/services.ts";
 import { createSyncs } from "../../supabase/functions/money-worker/sync.ts";
@@ -97,6 +98,7 @@ export function createMoney(
     ...createTaskQueue(supabase),
     ...createServices(supabase, stripe),
     sync,
+    madeBefore: createMadeBefore(stripe),
     isFinal,
     reasonOf: (error) => declineOf(error) ?? "The card could not be charged.",
     log: console.error,
@@ -133,6 +135,7 @@ export function createMoney(
       const { id } = await createPaymentIntent(stripe, {
         paymentId: begun.payment_id,
         bookingId,
+        metadata: begun.metadata ?? {},
         amount: begun.stripe_amount,
         currency: begun.currency,
         isManual: begun.is_manual === true,
@@ -178,6 +181,7 @@ interface Begun {
   customer?: string | null;
   email?: string | null;
   description?: string;
+  metadata?: Record<string, string>;
 }
 
 /** What the worker uses of a client: calls of functions. */
