@@ -23,7 +23,7 @@ beforeAll(async () => {
   await ensureSystemSchema(sql);
   await applyMigrations(config, sql);
   await sql.end();
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await server.stop();
   removeTestData(config);
