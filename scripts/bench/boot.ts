@@ -12,9 +12,12 @@ import type { Figure } from "./figures.ts";
 import { startStack } from "./own-stack.ts";
 
 export async function benchBoot(): Promise<Figure[]> {
-  const config = await testConfig();
+  const config = await testConfig({ past: true });
   rmSync(config.dataDir, { recursive: true });
   try {
+    const plain = await startStack({ ...config, past: false });
+    await plain.stop();
+    rmSync(config.dataDir, { recursive: true });
     const first = await startStack(config);
     await first.stop();
     const warm = await startStack(config);
@@ -24,6 +27,7 @@ export async function benchBoot(): Promise<Figure[]> {
     await warm.stop();
     return [
       { name: "first start", value: first.seconds, unit: "s", budget: 20 },
+      { name: "first start without the seed's past", value: plain.seconds, unit: "s" },
       { name: "warm start", value: warm.seconds, unit: "s", budget: 5 },
       { name: "idle memory of the whole tree", value: memory, unit: "MB", budget: 450 },
       ...gateway,

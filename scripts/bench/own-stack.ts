@@ -17,6 +17,7 @@ export async function startStack(config: StackConfig) {
       STAYBASE_MAIL_PORT: String(config.ports.mail),
       STAYBASE_STRIPE_PORT: String(config.ports.stripe),
       STAYBASE_READS_PER_MINUTE: String(config.readsPerMinute),
+      STAYBASE_PAST: config.past ? "on" : "off",
     },
   });
   const ended = new Promise((resolve) => child.on("close", resolve));

@@ -81,7 +81,7 @@ export interface StackConfig {
   functionsDir: string;
   /** Whether a new database is seeded with supabase/seed.sql and the files of its buckets. */
   seed: boolean;
-  /** Whether the seed gets two years of bookings, made by scripts/past. */
+  /** Whether the seed gets two years of bookings, which `npm run past` has made. */
   past: boolean;
   ports: { api: number; db: number; mail: number; stripe: number };
   apiUrl: string;
@@ -121,7 +121,7 @@ export const projectRoot = resolve(dirname(fileURLToPath(import.meta.url)), "../
 /**
  * Reads supabase/config.toml and the environment.
  * `STAYBASE_DIR`, `STAYBASE_API_PORT`, `STAYBASE_DB_PORT`, `STAYBASE_MAIL_PORT` and `STAYBASE_STRIPE_PORT` override folder and ports,
- * `STAYBASE_READS_PER_MINUTE` the limit of quotes and searches; `STAYBASE_PAST=on` gives the seed a past.
+ * `STAYBASE_READS_PER_MINUTE` the limit of quotes and searches; `STAYBASE_PAST=off` leaves the seed without its past.
  * `STAYBASE_REPLICAS` is the number of replicas; with `STAYBASE_SYNCHRONOUS=on` a commit waits for one of them.
  *
  * @throws StackError when config.toml is missing or invalid, or a variable is not what it must be
@@ -141,7 +141,7 @@ export function loadConfig(overrides: ConfigOverrides = {}): StackConfig {
     dataDir: resolve(overrides.dataDir ?? process.env.STAYBASE_DIR ?? defaultDataDir(root, serverUser)),
     functionsDir: overrides.functionsDir ?? join(root, "supabase/functions"),
     seed: overrides.seed ?? true,
-    past: overrides.past ?? process.env.STAYBASE_PAST === "on",
+    past: overrides.past ?? process.env.STAYBASE_PAST !== "off",
     ports,
     apiUrl: `http://127.0.0.1:${ports.api}`,
     mailUrl: `http://127.0.0.1:${ports.mail}`,

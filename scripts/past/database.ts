@@ -4,7 +4,7 @@
 import type { Sql } from "postgres";
 import { olga } from "./people.ts";
 
-const pastFunctions = `
+const pastFunctions = (ids: string) => `
 create schema past;
 create sequence past.ids;
 grant usage on schema past to public;
@@ -19,7 +19,7 @@ create or replace function pg_catalog.gen_random_uuid() returns uuid
 language sql volatile parallel safe called on null input
 as $$
     select overlay(
-        overlay(pg_catalog.md5('past ' || pg_catalog.nextval('past.ids'::pg_catalog.regclass)) placing '4' from 13)
+        overlay(pg_catalog.md5('${ids} ' || pg_catalog.nextval('past.ids'::pg_catalog.regclass)) placing '4' from 13)
         placing '8' from 17
     )::pg_catalog.uuid
 $$`;
@@ -48,13 +48,16 @@ export interface PastDatabase {
   end(): Promise<void>;
 }
 
-/** @param sql a superuser's connection, one alone */
-export async function openPast(sql: Sql): Promise<PastDatabase> {
+/**
+ * @param sql a superuser's connection, one alone
+ * @param ids a word that makes new ids differ from those of another past
+ */
+export async function openPast(sql: Sql, ids: string): Promise<PastDatabase> {
   let time = 0;
   // a crash makes the next start begin again, and plans for each call would take most of the time
   await sql`select set_config('synchronous_commit', 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false)`;
   await sql`select set_config('past.now', '2000-01-01', false)`;
-  await sql.begin((tx) => tx.unsafe(pastFunctions));
+  await sql.begin((tx) => tx.unsafe(pastFunctions(ids)));
   // the stack's own workers do not run yet
   await sql`select set_config('staybase.woken_' || replace(q.worker, '-', '_'), 'yes', false)
     from (select worker from private.job_queues union select name from private.internal_functions) q`;

@@ -1,5 +1,5 @@
 // Two years of life for the properties of supabase/seed.sql: bookings, payments, payouts, reviews, messages. The product's own functions
-// make them, one after the other, at the times at which they happen. Everything follows from a fixed seed and today's date.
+// make them, one after the other, at the times at which they happen. Everything follows from a fixed seed and the last date.
 
 import type { Sql } from "postgres";
 import { openPast } from "./database.ts";
@@ -8,32 +8,64 @@ import { createMoney } from "./money.ts";
 import { createGuests, hosts } from "./people.ts";
 import { type Home, length, planStays } from "./plan.ts";
 import { createRandom } from "./random.ts";
-import { scenes } from "./scenes.ts";
+import { pastScenes, todaysScenes } from "./scenes.ts";
 
 const dayLength = 86_400_000;
 
 export interface PastOptions {
-  /** The end of the past, which is the present, in milliseconds since 1970. */
+  /** The end of the past, in milliseconds since 1970. */
   until: number;
   /** The file of the Stripe emulator, which does not run yet. */
   stripeFile: string;
   stripeUrl: string;
 }
 
+/** The first day of a past, in milliseconds since 1970. */
+export function firstDay(until: number): number {
+  return dayOf(until) - length * dayLength;
+}
+
+function dayOf(time: number): number {
+  return Math.floor(time / dayLength) * dayLength;
+}
+
 /** @param sql a superuser's only connection to a database that has just been seeded */
 export async function createPast(sql: Sql, { until, stripeFile, stripeUrl }: PastOptions): Promise<void> {
-  const today = Math.floor(until / dayLength) * dayLength;
+  const today = dayOf(until);
   const random = createRandom(20_261_120);
-  const start = today - length * dayLength;
-  await backdate(sql, start);
-  const database = await openPast(sql);
+  const database = await openPast(sql, "past");
   const money = createMoney(database, createRandom(7), { file: stripeFile, url: stripeUrl, until });
   const world: World = { database, money, today, until };
-  database.setTime(start);
+  database.setTime(firstDay(until));
   await createGuests(database);
   for (const { id, email, country } of Object.values(hosts)) await money.onboard(id, email, country);
   const stays = planStays(random, await readHomes(sql, random), today);
-  await happen(world, [days(world), ...stays.map((stay) => live(world, stay)), ...scenes(world)]);
+  await happen(world, [
+    evenings(world, firstDay(until)),
+    ...stays.map((stay) => live(world, stay)),
+    ...pastScenes(world),
+  ]);
+  await settle(world);
+  await database.end();
+  money.save();
+}
+
+/**
+ * Lets the days since the end of a loaded past go by, and sets the scenes of today.
+ *
+ * @param sql a superuser's only connection
+ * @param since the end of the loaded past, in milliseconds since 1970
+ */
+export async function continuePast(
+  sql: Sql,
+  since: number,
+  { until, stripeFile, stripeUrl }: PastOptions,
+): Promise<void> {
+  const database = await openPast(sql, "today");
+  const money = createMoney(database, createRandom(8), { file: stripeFile, url: stripeUrl, until });
+  const world: World = { database, money, today: dayOf(until), until };
+  database.setTime(since);
+  await happen(world, [evenings(world, since), ...todaysScenes(world)]);
   await settle(world);
   await database.end();
   money.save();
@@ -56,11 +88,10 @@ async function happen({ database, until }: World, lives: Life[]): Promise<void> 
   }
 }
 
-/** The clock's own work, every evening and at the end. */
-async function* days(world: World): Life {
-  const { today, until } = world;
-  for (let day = -length; today + day * dayLength < until; day += 1) {
-    yield today + (day + 0.75) * dayLength;
+/** The clock's own work, every evening. @param from midnight in UTC of the first day, in milliseconds since 1970 */
+async function* evenings(world: World, from: number): Life {
+  for (let day = from; day < world.until; day += dayLength) {
+    yield day + 0.75 * dayLength;
     await runPeriodicTasks(world);
   }
 }
@@ -86,6 +117,7 @@ async function settle(world: World): Promise<void> {
   await runPeriodicTasks(world);
   await database.asAdmin(async (sql) => {
     await sql`select pgmq.purge_queue(q.queue) from private.job_queues q`;
+    await sql`select private.add_up_status_changes()`;
     await sql`update public.notifications n set mailed_at = n.created_at where n.mailed_at is null`;
     await sql`
       update public.notifications n set read_at = n.created_at + interval '2 hours'
@@ -114,29 +146,4 @@ async function readHomes(sql: Sql, random: ReturnType<typeof createRandom>): Pro
     minNights: row.min_nights,
     quality: random.pick([3, 4, 4, 5, 5, 5]),
   }));
-}
-
-/** Moves what supabase/seed.sql made a moment ago to the beginning of the past. */
-async function backdate(sql: Sql, start: number): Promise<void> {
-  const columns = await sql<{ table: string; columns: string[] }[]>`
-    select c.oid::regclass::text as table, array_agg(quote_ident(a.attname) order by a.attnum) as columns
-    from pg_class c
-    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and a.atttypid = 'timestamptz'::regtype and a.attgenerated = ''
-    where c.relkind = 'r' and (
-      c.relnamespace in ('public'::regnamespace)
-      or c.oid = any ('{auth.users,auth.identities,storage.objects,private.property_events,private.files}'::regclass[])
-    )
-    group by c.oid order by 1`;
-  await sql.begin(async (tx) => {
-    await tx`set local session_replication_role = replica`;
-    const seededAt = `now() - interval '1 hour'`;
-    const shift = `timestamptz '${new Date(start).toISOString()}' - now()`;
-    for (const { table, columns: names } of columns) {
-      const sets = names.map(
-        (name) => `${name} = case when ${name} > ${seededAt} then ${name} + (${shift}) else ${name} end`,
-      );
-      await tx.unsafe(`update ${table} set ${sets.join(", ")}`);
-    }
-    await tx`update public.profiles set member_since = ${new Date(start)}`;
-  });
 }

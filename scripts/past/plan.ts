@@ -54,9 +54,11 @@ export const length = 730;
 /** How far ahead guests have booked. */
 const ahead = 75;
 
-/** Where guests stay today. */
-const homesInUse = ["5eed0000-0000-4000-8000-000000000101", "5eed0000-0000-4000-8000-000000000118"];
-const runningStay: Partial<Stay> = { checkIn: -2, nights: 5, bookedAt: -20 * 24 + 10, course: "stayed" };
+/** Each day from tomorrow on, for nine days, a stay ends at one of these properties, in Lisbon or Kyoto. */
+const departures = [2, 8, 4, 18, 6, 10, 14, 24, 1].map((n, index) => ({
+  homeId: `5eed0000-0000-4000-8000-0000000001${String(n).padStart(2, "0")}`,
+  checkOut: index + 1,
+}));
 
 /** How many guests want to come in each month, where 1 is the average: Lisbon in summer, Kyoto for cherry blossom and autumn leaves. */
 const seasons = {
@@ -70,15 +72,25 @@ export function planStays(random: Random, homes: Home[], today: number): Stay[] 
   for (const home of homes) {
     const season = seasons[home.host.id < hosts.yuki.id ? "PT" : "JP"];
     let day = -length + random.between(20, 60);
-    let isRunning = !homesInUse.includes(home.id);
+    let departure = departures.find(({ homeId }) => homeId === home.id);
     while (day < ahead) {
       const month = new Date(today + day * 86_400_000).getUTCMonth();
       day += Math.max(2, Math.round((random.next() * 2 * 40) / (season[month] ?? 1)));
       let stay = planStay(random, home, day);
-      if (!isRunning && day + (stay?.nights ?? 0) > -6) {
-        day = -2;
-        stay = { ...planStay(random, home, -30), ...runningStay } as Stay;
-        isRunning = true;
+      if (departure !== undefined) {
+        const nights = Math.max(home.minNights, 4);
+        const checkIn = departure.checkOut - nights;
+        if (day + (stay?.nights ?? 0) + 3 > checkIn) {
+          day = checkIn;
+          stay = {
+            ...planStay(random, home, -30),
+            checkIn,
+            nights,
+            bookedAt: -20 * 24 + 10,
+            course: "stayed",
+          } as Stay;
+          departure = undefined;
+        }
       }
       if (stay === undefined || day >= ahead) continue;
       stays.push(stay);

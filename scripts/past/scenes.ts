@@ -1,7 +1,8 @@
-// Scenes besides the bookings: disputes, goodwill, wishlists, and what is open today: a request, a hold, a question, and a case for
-// the operator.
+// Scenes besides the bookings: of the past, disputes, goodwill and wishlists; of today, what is open: a request, a hold, a question, and
+// cases for the operator.
 
 import { findFreeStay } from "../lib/free-stay.ts";
+import type { PastDatabase } from "./database.ts";
 import type { Life, World } from "./life.ts";
 import { gita, hosts, olga, tom } from "./people.ts";
 import { inquiries } from "./texts.ts";
@@ -12,8 +13,8 @@ const dayLength = 24 * hour;
 
 const homeId = (n: number) => `5eed0000-0000-4000-8000-0000000001${String(n).padStart(2, "0")}`;
 
-/** All scenes, each with its own course. */
-export function scenes(world: World): Life[] {
+/** Each with its own course. */
+export function pastScenes(world: World): Life[] {
   return [
     dispute(world, -500, "won"),
     dispute(world, -320, "lost"),
@@ -21,10 +22,13 @@ export function scenes(world: World): Life[] {
     goodwill(world),
     inquiry(world),
     wishlists(world),
-    report(world),
-    openRequest(world),
-    openHold(world),
+    closedReport(world),
   ];
+}
+
+/** What is open when a past has been loaded. A scene that lies before its end begins there. */
+export function todaysScenes(world: World): Life[] {
+  return [openReport(world), question(world), openRequest(world), openHold(world)];
 }
 
 /** The bank of a guest disputes the payment of a stay that has ended, and decides after three weeks, or not yet. */
@@ -69,29 +73,34 @@ async function* goodwill({ database, money, today }: World): Life {
   await money.work();
 }
 
-async function* inquiry({ database, today, until }: World): Life {
-  const ask = async (personId: string, home: number, body: string) => {
-    const [thread] = await database.as(
-      personId,
-      (tx) =>
-        tx<{ id: string }[]>`insert into public.threads (property_id) values (${homeId(home)}) returning id`,
-    );
-    const id = thread?.id ?? "";
-    await database.as(
-      personId,
-      (tx) => tx`insert into public.messages (thread_id, body) values (${id}, ${body})`,
-    );
-    return id;
-  };
+async function* inquiry({ database, today }: World): Life {
   yield today - 20 * dayLength + 8 * hour;
-  const thread = await ask(tom.id, 12, inquiries[0][0]);
+  const thread = await ask(database, tom.id, 12, inquiries[0][0]);
   yield database.now() + 40 * minute;
   await database.as(
     hosts.rui.id,
     (tx) => tx`insert into public.messages (thread_id, body) values (${thread}, ${inquiries[0][1]})`,
   );
-  yield until - 50 * minute;
-  await ask(gita.id, 1, inquiries[1][0]); // Ana has not answered yet
+}
+
+/** Gita asks Ana, who has not answered yet. */
+async function* question({ database, until }: World): Life {
+  yield Math.max(database.now(), until - 50 * minute);
+  await ask(database, gita.id, 1, inquiries[1][0]);
+}
+
+async function ask(database: PastDatabase, personId: string, home: number, body: string): Promise<string> {
+  const [thread] = await database.as(
+    personId,
+    (tx) =>
+      tx<{ id: string }[]>`insert into public.threads (property_id) values (${homeId(home)}) returning id`,
+  );
+  const id = thread?.id ?? "";
+  await database.as(
+    personId,
+    (tx) => tx`insert into public.messages (thread_id, body) values (${id}, ${body})`,
+  );
+  return id;
 }
 
 async function* wishlists({ database, today }: World): Life {
@@ -111,17 +120,10 @@ async function* wishlists({ database, today }: World): Life {
   await collect(gita.id, "Lisbon, some day", [1, 4, 12]);
 }
 
-/** Tom reports a listing, which the operator has not looked at; an older report is closed. */
-async function* report({ database, money, today, until }: World): Life {
-  const send = (personId: string, home: number, details: string) =>
-    database.as(
-      personId,
-      (tx) => tx`
-        insert into public.reports (subject, subject_id, reason, details)
-        values ('property', ${homeId(home)}, 'inaccurate', ${details})`,
-    );
+/** Gita reports a listing, and the operator closes the case. */
+async function* closedReport({ database, today }: World): Life {
   yield today - 200 * dayLength + 7 * hour;
-  await send(gita.id, 13, "The aqueduct cannot be seen from the window.");
+  await sendReport(database, gita.id, 13, "The aqueduct cannot be seen from the window.");
   yield database.now() + 30 * hour;
   await database.as(olga.id, async (tx) => {
     const [open] = await tx<
@@ -129,8 +131,12 @@ async function* report({ database, money, today, until }: World): Life {
     >`select id from public.reports where status = 'open' and subject = 'property'`;
     await tx`select public.resolve_report(${open?.id ?? null}, 'The host has changed the picture.')`;
   });
-  yield until - 26 * hour;
-  await send(tom.id, 11, "There are eight bunks in the room, not six.");
+}
+
+/** Tom reports a listing, and a card's bank warns of fraud; the operator has looked at neither. */
+async function* openReport({ database, money, until }: World): Life {
+  yield Math.max(database.now(), until - 26 * hour);
+  await sendReport(database, tom.id, 11, "There are eight bunks in the room, not six.");
   const [payment] = await database.asOwner(
     (sql) => sql<{ intent: string }[]>`
     select p.stripe_payment_intent_id as intent from public.payments p join private.bookings b on b.id = p.booking_id
@@ -140,16 +146,25 @@ async function* report({ database, money, today, until }: World): Life {
   if (payment !== undefined) await money.atStripe("early_fraud_warning", { payment_intent: payment.intent });
 }
 
+function sendReport(database: PastDatabase, personId: string, home: number, details: string) {
+  return database.as(
+    personId,
+    (tx) => tx`
+      insert into public.reports (subject, subject_id, reason, details)
+      values ('property', ${homeId(home)}, 'inaccurate', ${details})`,
+  );
+}
+
 /** Tom asks for a stay at Ana's, who has almost a day left to answer. */
 async function* openRequest(world: World): Life {
-  yield world.until - 2 * hour;
+  yield Math.max(world.database.now(), world.until - 2 * hour);
   const { bookingId } = await bookFirstFree(world, tom.id, 3);
   await world.money.pay(tom.id, bookingId);
 }
 
 /** Gita holds a house at Kenji's and has not paid yet. */
 async function* openHold(world: World): Life {
-  yield world.until - minute;
+  yield Math.max(world.database.now(), world.until - minute);
   await bookFirstFree(world, gita.id, 28);
 }
 

@@ -191,7 +191,7 @@ async function prepareDatabase(config: StackConfig, report: Report, signal: Abor
       performance.now() - since,
     );
     if (seeded && config.past)
-      await prepareStep("two years of bookings", report, () => makePast(config, admin));
+      await prepareStep("two years of bookings", report, () => givePast(config, admin));
     return seeded;
   } finally {
     await admin.end({ timeout: 1 });
@@ -204,11 +204,13 @@ async function prepareStep(name: string, report: Report, step: () => Promise<voi
   report(name, performance.now() - since);
 }
 
-async function makePast(config: StackConfig, admin: Sql): Promise<void> {
-  const { createPast } = await import("../past/past.ts"); // only a first start needs its packages
-  const stripeFile = join(config.dataDir, "stripe.json");
-  rmSync(stripeFile, { force: true }); // of a first start that was interrupted
-  await createPast(admin, { until: Date.now(), stripeFile, stripeUrl: config.stripeUrl });
+async function givePast(config: StackConfig, admin: Sql): Promise<void> {
+  const { addPast } = await import("../past/load.ts"); // only a first start needs its packages
+  await addPast(admin, {
+    until: Date.now(),
+    stripeFile: join(config.dataDir, "stripe.json"),
+    stripeUrl: config.stripeUrl,
+  });
 }
 
 async function requirePorts({ ports }: StackConfig): Promise<void> {

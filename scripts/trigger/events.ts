@@ -96,7 +96,7 @@ async function payoutAccount({ sql }: Session): Promise<{ account: string }> {
   if (account === undefined) {
     throw new StackError(
       "Rui has no payout account.",
-      "Let him open one as docs/guide/pay.md shows, or start with STAYBASE_PAST=on on an empty data folder.",
+      "Let him open one as docs/guide/pay.md shows, or start with the past on an empty data folder: npm run reset, then npm start.",
     );
   }
   return account;

@@ -1,8 +1,10 @@
-// The seed with its past (`STAYBASE_PAST=on npm start`): money, consistency, and what each person sees.
+// The seed with its past, as `npm start` makes it: money, consistency, what each person sees, and the days that follow.
 
 import { createClient } from "@supabase/supabase-js";
 import type { Sql } from "postgres";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { audit } from "../../../scripts/backup/audit.ts";
+import { moveClock } from "../../../scripts/clock/move.ts";
 import { openDatabase } from "../../../scripts/lib/database.ts";
 import { type Stack, startStack } from "../../../scripts/stack/stack.ts";
 import { removeTestData, testConfig } from "../../../scripts/test/config.ts";
@@ -12,6 +14,7 @@ import type { Database } from "../../../types/database.ts";
 const config = await testConfig({ seed: true, past: true });
 Object.assign(process.env, testEnvironment(config));
 const { reconcile } = await import("../support/money.ts");
+const dayLength = 86_400_000;
 
 let stack: Stack;
 let sql: Sql;
@@ -19,7 +22,7 @@ let sql: Sql;
 beforeAll(async () => {
   stack = await startStack(config);
   sql = openDatabase(config, "supabase_admin", { max: 2 });
-}, 900_000);
+}, 300_000);
 afterAll(async () => {
   await sql?.end();
   await stack?.stop();
@@ -53,6 +56,8 @@ it("has bookings of every kind, running and coming ones included, and no rest of
     select status, count(*)::integer from private.bookings group by status`;
   const count = Object.fromEntries(rows.map(({ status, count }) => [status, count]));
   expect(count).toMatchObject({ requested: 1, awaiting_payment: 1 });
+  const ended = rows.filter(({ status }) => !["requested", "awaiting_payment", "confirmed"].includes(status));
+  expect(ended.reduce((sum, row) => sum + row.count, 0)).toBeGreaterThan(380);
   expect(count.completed).toBeGreaterThan(250);
   for (const status of ["confirmed", "cancelled", "declined", "expired", "withdrawn", "no_show"]) {
     expect(count[status], status).toBeGreaterThan(2);
@@ -60,6 +65,9 @@ it("has bookings of every kind, running and coming ones included, and no rest of
   const [running] = await sql`
     select count(*)::integer from private.bookings where status = 'confirmed' and check_in_at <= now() and check_out_at > now()`;
   expect(running?.count).toBeGreaterThanOrEqual(2);
+  const leaving = await sql`
+    select id from private.bookings where status = 'confirmed' and check_out = (now() at time zone 'UTC')::date + 1`;
+  expect(leaving.length).toBeGreaterThan(0);
   const [altered] = await sql`select count(*)::integer from private.booking_events where event = 'altered'`;
   expect(altered?.count).toBeGreaterThan(5);
   const left =
@@ -67,6 +75,12 @@ it("has bookings of every kind, running and coming ones included, and no rest of
   expect([...left]).toEqual([]);
   const future = await sql`select id from private.booking_events where at > now()`;
   expect([...future]).toEqual([]);
+});
+
+it("passes the audit", async () => {
+  const checks = await audit(sql, config);
+  expect(checks.length).toBeGreaterThan(10);
+  expect(checks.filter(({ ok }) => ok === false)).toEqual([]);
 });
 
 it("the ledger balances, and agrees with the emulator's books", async () => {
@@ -133,3 +147,63 @@ it("every person sees their own bookings, payments, payouts, threads and notific
     .throwOnError();
   expect(cases.map(({ reason }) => reason).sort()).toEqual(["fraud_warning", "inaccurate"]);
 });
+
+it("Ana reads her year: figures, pace, statement, payouts and reviews", async () => {
+  const { client, id } = await signIn("ana");
+  const date = (days: number) => new Date(Date.now() + days * dayLength).toISOString().slice(0, 10);
+  const { data: months } = await client
+    .rpc("host_metrics", { p_from: date(-365), p_until: date(0), p_by: "month" })
+    .throwOnError();
+  expect(months.length).toBeGreaterThanOrEqual(12);
+  const sold = months.reduce((sum, { sold_nights }) => sum + Number(sold_nights), 0);
+  const [nights] = await sql`
+    select count(*)::integer as sold
+    from private.bookings b
+    join public.properties p on p.id = b.property_id
+    cross join lateral generate_series(b.check_in::timestamp, b.check_out - interval '1 day', '1 day') n
+    where p.host_id = ${id} and n >= ${date(-365)} and n < ${date(0)} and (
+      b.status in ('confirmed', 'completed')
+      or b.status = 'no_show' and exists (select from public.cancellations c where c.booking_id = b.id and c.host_amount > 0)
+    )`;
+  expect(sold).toBe(nights?.sold);
+  expect(sold).toBeGreaterThan(100);
+
+  const { data: pace } = await client
+    .rpc("pace", {
+      p_month: date(0).slice(0, 7),
+      p_as_of: new Date(Date.now() - 30 * dayLength).toISOString(),
+    })
+    .throwOnError();
+  expect(pace.length).toBeGreaterThan(0);
+  const { data: statement } = await client.from("host_statement").select("*").limit(500).throwOnError();
+  expect(statement.length).toBeGreaterThan(50);
+  const { data: payouts } = await client.from("payouts").select("id").eq("status", "paid").throwOnError();
+  expect(payouts.length).toBeGreaterThan(50);
+  const { data: reviews } = await client.from("reviews").select("id").throwOnError();
+  expect(reviews.length).toBeGreaterThan(50);
+});
+
+it("keeps local times of arrival, and the months of figures, at any date", async () => {
+  const wrong = await sql`
+    select b.id from private.bookings b
+    where (b.check_in_at at time zone b.time_zone)::time <> b.check_in_from or (b.check_in_at at time zone b.time_zone)::date <> b.check_in`;
+  expect([...wrong]).toEqual([]);
+  const months = await sql`
+    select booking_id from private.stay_months
+    where extract(day from month) <> 1 or date_trunc('month', coalesce(first_night, check_in)::timestamp) <> month`;
+  expect([...months]).toEqual([]);
+});
+
+it("lets three days pass: stays end, payouts arrive, reviews open, and mails come", async () => {
+  const changes: string[] = [];
+  await moveClock(config, 3 * dayLength, (step) => {
+    for (const { name, states } of step.changes)
+      changes.push(...states.map(({ state }) => `${name}: ${state}`));
+  });
+  expect(changes).toContain("bookings: completed");
+  expect(changes).toContain("payouts: paid");
+  expect(changes).toContain("reviews: published");
+  expect(changes.filter((change) => change.startsWith("mails: ")).length).toBeGreaterThan(0);
+  expect((await audit(sql, config)).filter(({ ok }) => ok === false)).toEqual([]);
+  expect((await reconcile(sql)).differences).toBe(0);
+}, 180_000);

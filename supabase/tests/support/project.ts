@@ -18,7 +18,7 @@ export interface Project {
   dataDir: string;
 }
 
-/** A copy of what `npm start` needs, in a folder whose name has a space, with packages linked. */
+/** A copy of what `npm start` needs, in a folder whose name has a space, with packages linked and a seed without its past. */
 export async function createProject(): Promise<Project> {
   const root = join(mkdtempSync(join(tmpdir(), "staybase life-")), "my project");
   mkdirSync(root, { recursive: true });
@@ -34,6 +34,7 @@ export async function createProject(): Promise<Project> {
     STAYBASE_DB_PORT: String(ports.db),
     STAYBASE_MAIL_PORT: String(ports.mail),
     STAYBASE_STRIPE_PORT: String(ports.stripe),
+    STAYBASE_PAST: "off",
   };
   return { root, env, ports, dataDir };
 }
