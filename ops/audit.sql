@@ -74,11 +74,12 @@ unbalanced as (
 posted as (
     select
         e.booking_id,
-        -coalesce(sum(e.amount) filter (where t.kind = 'charge'), 0) as charged,
+        -- an orphan is a charge whose booking was made again
+        -coalesce(sum(e.amount) filter (where t.kind in ('charge', 'orphan')), 0) as charged,
         coalesce(sum(e.amount) filter (where t.kind in ('refund', 'refund_failed')), 0) as refunded
     from private.ledger_transactions t
     join private.ledger_entries e on e.transaction_id = t.id and e.purpose = 'guest'
-    where t.kind in ('charge', 'refund', 'refund_failed')
+    where t.kind in ('charge', 'orphan', 'refund', 'refund_failed')
     group by e.booking_id
 ),
 paid as (
