@@ -50,7 +50,7 @@ async function benchMoney(admin: Sql, config: StackConfig): Promise<Figure[]> {
   return [...figures, { name: "webhooks not applied", value: open?.count, unit: "", budget: 0 }];
 }
 
-/** Has all stored webhooks applied once more, and returns how many a second that were. */
+/** Has all stored webhooks applied once more, and returns the number per second. */
 async function applyAgain(admin: Sql, config: StackConfig, count: number, delay: number): Promise<number> {
   await control(config, "faults", [
     { match: "GET /v1/", kind: "delay", milliseconds: delay, times: delay === 0 ? 0 : 1e9 },

@@ -25,7 +25,7 @@ export async function findGrowth(config: StackConfig): Promise<string[]> {
   const faults: string[] = [];
   const undo = new Error("rolled back");
   try {
-    // pages of an earlier run, which was rolled back, would make plans dearer
+    // pages of an earlier run, which was rolled back, would make plans cost more
     await sql.unsafe(`vacuum ${Object.keys(growing).join()}`);
     await sql.begin(async (tx) => {
       // keeps autovacuum from changing the statistics
