@@ -11,7 +11,7 @@ import { createPostgres } from "../stack/postgres.ts";
 import { ensureSystemSchema } from "../stack/system-schema.ts";
 import { removeTestData, testConfig } from "../test/config.ts";
 import { backdate } from "./backdate.ts";
-import { readChanges, rememberTables, writePastFile } from "./file.ts";
+import { installation, installationOf, readChanges, rememberTables, writePastFile } from "./file.ts";
 import { createPast, firstDay } from "./past.ts";
 
 /** A Monday; any would do. */
@@ -38,7 +38,11 @@ try {
   await forgetTransactions(sql);
   const changes = await readChanges(sql);
   const books = existsSync(stripeFile) ? readFileSync(stripeFile, "utf8") : "";
-  const size = writePastFile({ until, ...changes, books });
+  const size = writePastFile({
+    until,
+    ...changes,
+    books: books.replaceAll(await installationOf(sql), installation),
+  });
   for (const { table, key, text } of changes.rows)
     print(
       `  ${table.padEnd(36)} ${key.length === 0 ? "new" : "changed"} ${text.split("\n").length - 1}, ${text.length} characters`,
