@@ -16,10 +16,11 @@ export async function backdate(sql: Sql, start: number): Promise<void> {
   await sql.begin(async (tx) => {
     await tx`set local session_replication_role = replica`;
     const seededAt = `now() - interval '1 hour'`;
-    const shift = `timestamptz '${new Date(start).toISOString()}' - now()`;
+    const begun = `timestamptz '${new Date(start).toISOString()}'`;
     for (const { table, columns: names } of columns) {
       const sets = names.map(
-        (name) => `${name} = case when ${name} > ${seededAt} then ${name} + (${shift}) else ${name} end`,
+        (name) =>
+          `${name} = case when ${name} > ${seededAt} and ${name} <= now() then ${begun} else ${name} end`,
       );
       await tx.unsafe(`update ${table} set ${sets.join(", ")}`);
     }

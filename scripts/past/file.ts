@@ -29,6 +29,17 @@ export interface PastFile {
 
 const path = join(projectRoot, "supabase/seed/past.json.gz");
 
+/** Stands in the file for the id of the installation, which the books name and each database has for itself. */
+export const installation = "00000000-0000-4000-8000-000000000000";
+
+export async function installationOf(sql: Sql): Promise<string> {
+  const [row] = await sql<
+    { value: string }[]
+  >`select value from private.settings where name = 'installation'`;
+  if (row === undefined) throw new Error("the database has no id of its installation");
+  return row.value;
+}
+
 export function readPastFile(): PastFile {
   return JSON.parse(gunzipSync(readFileSync(path)).toString()) as PastFile;
 }

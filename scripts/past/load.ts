@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Sql, TransactionSql } from "postgres";
 import { backdate } from "./backdate.ts";
-import { type PastFile, readPastFile } from "./file.ts";
+import { installation, installationOf, type PastFile, readPastFile } from "./file.ts";
 import { continuePast, firstDay, type PastOptions } from "./past.ts";
 import { shiftPast } from "./shift.ts";
 
@@ -42,7 +42,7 @@ export async function addPast(sql: Sql, options: PastOptions): Promise<void> {
   const past = shiftPast(readPastFile(), options.until);
   await backdate(sql, firstDay(past.until));
   await loadRows(sql, past);
-  writeFileSync(options.stripeFile, past.books);
+  writeFileSync(options.stripeFile, past.books.replaceAll(installation, await installationOf(sql)));
   await continuePast(sql, past.until, options);
 }
 

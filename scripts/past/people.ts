@@ -28,6 +28,9 @@ const more =
 /** Guests besides Gita and Tom; they sign in as <name>@example.com with the seed's password. */
 export const guests: Person[] = [gita, tom, ...more.map((name, index) => ({ id: seedId(11 + index), name }))];
 
+/** Makes the same hash each time; the password is public. */
+const salt = "$2a$10$staybasestaybasestayba";
+
 /** Creates the accounts of the guests that supabase/seed.sql lacks, with the password of the others. */
 export function createGuests(database: PastDatabase): Promise<void> {
   return database.asAdmin(insertGuests);
@@ -42,7 +45,7 @@ async function insertGuests(sql: Sql): Promise<void> {
         updated_at, confirmation_token, recovery_token, email_change, email_change_token_new
       )
       select
-        instance_id, ${id}, aud, role, ${email}, encrypted_password, now(), raw_app_meta_data,
+        instance_id, ${id}, aud, role, ${email}, extensions.crypt('staybase', ${salt}), now(), raw_app_meta_data,
         ${sql.json({ display_name: name, locale: "en", preferred_currency: "EUR" })}, now(), now(), '', '', '', ''
       from auth.users where id = ${gita.id}`;
     await sql`

@@ -146,7 +146,7 @@ export const queries: Query[] = [
     name: "page of a search for orphans",
     sql: `select public.save_orphan_page((public.sweep_orphans(now())).id, 0, jsonb_build_array(
       jsonb_build_object('id', 'x_growth', 'status', 'succeeded', 'payment_intent', $intent, 'reversals', jsonb_build_array('trr_x'),
-      'metadata', private.stripe_metadata())), true)`,
+      'metadata', private.stripe_metadata('growth'))), true)`,
   },
   { name: "orphan booked again", as: "operator", sql: "select public.rebook_orphan($booking)" },
   { name: "orphan given back", as: "operator", sql: "select public.refund_orphan($booking)" },

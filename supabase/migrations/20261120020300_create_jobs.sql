@@ -201,9 +201,9 @@ begin
         taken as (
             update pgmq.%1$I q set vt = clock_timestamp() + $3, read_ct = q.read_ct + 1
             from due where q.msg_id = due.msg_id
-            returning q.msg_id, q.read_ct, q.message
+            returning q.msg_id, q.read_ct, q.message, q.headers
         )
-        select t.msg_id, t.read_ct, t.message from taken t order by t.msg_id',
+        select t.msg_id, t.read_ct, t.message, t.headers from taken t order by t.msg_id',
         'q_' || p_queue
     ) using clock_timestamp(), v_limit, make_interval(secs => v_queue.lease_seconds) loop
         v_taken := v_taken + 1;
@@ -225,6 +225,7 @@ $$;
 grant execute on function public.take_jobs to service_role;
 comment on function public.take_jobs is
     'Takes up to p_limit (1 to 100) jobs of a queue, those that have been due longest, for the length of its lease; then a job that was neither finished nor failed can be taken again, up to the allowed number of attempts. For workers: service role only; definer, because queues belong to the owner of the database.';
+
 create function public.finish_job(p_queue text, p_job_id bigint, p_attempt integer) returns boolean
 language plpgsql security definer
 set search_path = ''

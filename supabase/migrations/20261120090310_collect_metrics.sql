@@ -25,7 +25,7 @@ insert into private.metrics (name, kind, help) values
     ('staybase_payouts_overdue_seconds', 'gauge', 'Age of the oldest pending payout; 0 when none is pending.'),
     ('staybase_ledger_unbalanced_transactions', 'gauge', 'Ledger transactions whose entries do not sum to zero. Must be 0.'),
     ('staybase_ledger_imbalance_minor_units', 'gauge', 'Sum of the entries of these transactions, without their signs.'),
-    ('staybase_reconciliation_differences', 'gauge', 'Open differences between Stripe and the ledger.'),
+    ('staybase_reconciliation_differences', 'gauge', 'Open differences between Stripe and the ledger, up to 1,000.'),
     ('staybase_reconciliation_differences_age_seconds', 'gauge', 'Time since the oldest open difference was found; 0 without one.'),
     ('staybase_reconciliation_timestamp_seconds', 'gauge', 'Time of the last comparison with Stripe; 0 before the first.'),
     ('staybase_mail_bounces_total', 'counter', 'Mails to addresses that do not exist.'),
@@ -158,7 +158,10 @@ as $$
 begin
     return query
         select 'staybase_stripe_tasks_due', '{}'::jsonb, count(*)::double precision
-        from (select from private.stripe_tasks t where t.done_at is null and t.dead_at is null and t.run_at <= now() limit 10000) t
+        from (
+            select from private.stripe_tasks t
+            where t.done_at is null and t.dead_at is null and t.run_at <= now() order by t.run_at limit 10000
+        ) t
         union all
         select 'staybase_stripe_tasks_overdue_seconds', '{}', private.seconds_since((
             select t.run_at from private.stripe_tasks t
@@ -187,9 +190,11 @@ begin
     return query
         select v.name, '{}'::jsonb, v.value
         from (
-            select count(*) as open, min(d.first_seen_at) as since
-            from private.reconciliation_differences d
-            where d.resolved_at is null
+            select count(*) as open, min(o.first_seen_at) as since
+            from (
+                select d.first_seen_at from private.reconciliation_differences d
+                where d.resolved_at is null and d.first_seen_at <= now() order by d.first_seen_at limit 1000
+            ) o
         ) d
         cross join lateral (
             values
