@@ -35,7 +35,11 @@ export const growing: Record<string, Size> = {
   "private.stay_months": { rows: 1.5e6, values: { booking_id: 1e6, property_id: 5e4 } },
   "private.stripe_customers": { rows: 3e5 },
   "private.stripe_events": { rows: 4e6 },
-  "private.stripe_tasks": { rows: 8e6, values: { subject: 7e6, ordering_key: 1.5e6 } },
+  "private.stripe_tasks": {
+    rows: 8e6,
+    values: { subject: 7e6, ordering_key: 1.5e6 },
+    nulls: { lease: 0.99999, leased_until: 0.99999 },
+  },
   "private.webhook_secrets": { rows: 2e4 },
   "public.accounts": { rows: 5e5 },
   "public.audit_log": { rows: 1e6, values: { row_id: 8e5, actor_id: 1e3 } },
