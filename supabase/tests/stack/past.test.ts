@@ -70,7 +70,7 @@ it("has bookings of every kind, running and coming ones included, and no rest of
   expect(leaving.length).toBeGreaterThan(0);
   const [altered] = await sql`select count(*)::integer from private.booking_events where event = 'altered'`;
   expect(altered?.count).toBeGreaterThan(5);
-  // the stack itself asks Stripe for what nobody knows yet
+  // the stack itself asks Stripe for what no one knows yet
   const left = async () => [
     ...(await sql`select kind, last_error from private.stripe_tasks where done_at is null and run_at <= now() or last_error is not null`),
   ];
