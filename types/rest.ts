@@ -2693,13 +2693,13 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * Show how long rows are kept
+     * Show how long records are kept
      * @description Returns how long the rows of each table are kept and why, and how many were removed so far; keep is null for what is kept for ever. For operators and monitoring.
      */
     get: operations["get_retention"];
     put?: never;
     /**
-     * Show how long rows are kept
+     * Show how long records are kept
      * @description Returns how long the rows of each table are kept and why, and how many were removed so far; keep is null for what is kept for ever. For operators and monitoring.
      */
     post: operations["call_retention"];

@@ -256,7 +256,7 @@ export const tasks = [
       "post exchange_rates": "Set an exchange rate",
       "rpc/assign_goodwill": "Decide who bears goodwill",
       "get reconciliation_differences": "List differences between Stripe and the ledger",
-      "rpc/retention": "Show how long rows are kept",
+      "rpc/retention": "Show how long records are kept",
       "get orphans": "List payments and transfers at Stripe without a row here",
       "get orphan_sweeps": "List searches for orphans",
       "rpc/sweep_orphans": "Search Stripe for orphans since a time",
