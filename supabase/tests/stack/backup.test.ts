@@ -66,7 +66,7 @@ describe("backup and restore", { timeout: 240_000 }, () => {
     folder = join(project.dataDir, "backups");
     stack = await start(project);
     await admin((sql) => sql`create table private.marks (n integer)`);
-  }, 120_000);
+  }, 240_000);
   afterAll(async () => {
     stack.child.kill("SIGTERM");
     await stack.ended;

@@ -62,7 +62,7 @@ export function run({ root, env }: Project, script: string, ...args: string[]): 
 }
 
 /** Starts the project and waits until it has said `line`, for `timeout` ms at most. */
-export async function start(project: Project, line = "Ready in", timeout = 60_000): Promise<Run> {
+export async function start(project: Project, line = "Ready in", timeout = 180_000): Promise<Run> {
   const started = run(project, "start");
   await until(
     async () => {
