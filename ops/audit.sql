@@ -187,7 +187,7 @@ indexes as (
     where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
 ),
 search as (
-    select property_id, 'property_search' as place
+    select property_id, 'property_search' as part
     from ((select * from private.property_search_source except all select * from private.property_search)
         union all (select * from private.property_search except all select * from private.property_search_source)) d
     union all
@@ -230,7 +230,7 @@ checks (position, "check", problems, detail) as (
     union all
     select 10, 'indexes are whole', count(*), min(problem) from indexes where problem is not null
     union all
-    select 11, 'search, rebuilt, is as it was kept', count(*), min(concat_ws(' of property ', place, property_id)) from search
+    select 11, 'search, rebuilt, is as it was kept', count(*), min(concat_ws(' of property ', part, property_id)) from search
     union all
     select 12, 'every stored object says its version and size', count(*), min(name) from files
 )

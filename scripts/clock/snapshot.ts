@@ -1,8 +1,7 @@
-// A copy of the data folder from before the clock's first move, and its return. It is a base backup of the running Postgres
-// (https://www.postgresql.org/docs/17/continuous-archiving.html), the stored objects, and the Stripe emulator's books.
+// A copy of the data folder from before the clock's first move, and its return: the database, the stored objects, and the Stripe
+// emulator's books.
 
 import {
-  chownSync,
   constants,
   copyFileSync,
   existsSync,
@@ -14,6 +13,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { Sql } from "postgres";
+import { copyCluster } from "../backup/copy-cluster.ts";
+import { renewLine } from "../backup/settings.ts";
 import { clockFile, type StackConfig } from "../lib/config.ts";
 import { errorCode, StackError } from "../lib/errors.ts";
 
@@ -41,45 +42,14 @@ export async function takeSnapshot(config: StackConfig, sql: Sql): Promise<void>
   renameSync(target, copyOf(config));
 }
 
-/** @param target the copy of the cluster's folder */
-async function copyCluster(config: StackConfig, sql: Sql, target: string): Promise<void> {
-  const source = join(config.dataDir, "postgres");
-  const copy = (name: string, leaveOut: string[] = []) =>
-    copyFolder(join(source, name), join(target, name), leaveOut, config.serverUser);
-  const session = await sql.reserve(); // a backup ends with the session that began it
-  try {
-    // keeps the write-ahead log since the beginning of the backup
-    await session`select pg_create_physical_replication_slot('before_clock', true, true)`;
-    await session`select pg_backup_start('before clock', fast => true)`;
-    copy("", ["pg_wal", "pg_replslot", "postmaster.pid", "postmaster.opts"]);
-    const [stopped] = await session<[{ labelfile: string }]>`select labelfile from pg_backup_stop(false)`;
-    writeFileSync(join(target, "backup_label"), stopped.labelfile);
-    if (config.serverUser !== undefined) {
-      chownSync(join(target, "backup_label"), config.serverUser.uid, config.serverUser.gid);
-    }
-    copy("pg_wal");
-    copyFolder(join(source, "no-slots"), join(target, "pg_replslot"), [], config.serverUser);
-  } finally {
-    await session`select pg_drop_replication_slot('before_clock')`.catch(() => {});
-    session.release();
-  }
-}
-
-/** Copies a folder, without files that vanish meanwhile: Postgres needs none of them. A missing folder becomes an empty one. */
-function copyFolder(
-  source: string,
-  target: string,
-  leaveOut: string[] = [],
-  owner?: { uid: number; gid: number },
-): void {
+/** Copies a folder, without files that vanish meanwhile. A missing folder becomes an empty one. */
+function copyFolder(source: string, target: string): void {
   mkdirSync(target, { mode: 0o700, recursive: true });
-  if (owner !== undefined) chownSync(target, owner.uid, owner.gid);
   if (!existsSync(source)) return;
   for (const entry of readdirSync(source, { withFileTypes: true })) {
-    if (leaveOut.includes(entry.name)) continue;
     const [from, to] = [join(source, entry.name), join(target, entry.name)];
-    if (entry.isDirectory()) copyFolder(from, to, [], owner);
-    else if (copyFile(from, to) && owner !== undefined) chownSync(to, owner.uid, owner.gid);
+    if (entry.isDirectory()) copyFolder(from, to);
+    else copyFile(from, to);
   }
 }
 
@@ -105,6 +75,7 @@ export function restoreSnapshot(config: StackConfig): void {
     rmSync(join(config.dataDir, part), { recursive: true, force: true });
     renameSync(join(folder, part), join(config.dataDir, part));
   }
+  renewLine(config.dataDir);
   rmSync(clockFile(config), { force: true });
   rmSync(folder, { recursive: true, force: true });
 }

@@ -16,9 +16,9 @@ export interface ApiKeys {
    * for the publishable key and `service_role` for the secret key.
    */
   authorization(headers: IncomingHttpHeaders, key: string | undefined): string | undefined;
-  /** The claims of a bearer token of this project; undefined when it is invalid or has expired. */
-  verify(authorization: string | undefined): Promise<Claims | undefined>;
-  /** The role that a request has, for the log; undefined without a key or valid token. Tokens are verified once. */
+  /** The claims of a bearer token of this project; undefined when it is invalid or has expired. A token is verified once. */
+  verify(authorization: string | undefined): Promise<Readonly<Claims> | undefined>;
+  /** The role that a request has, for the log; undefined without a key or valid token. */
   roleOf(headers: IncomingHttpHeaders, url: string): Promise<string | undefined>;
 }
 
@@ -33,7 +33,7 @@ export function createApiKeys(keys: Keys): ApiKeys {
     [keys.serviceRole, keys.serviceRole],
   ]);
   const secret = new TextEncoder().encode(keys.jwtSecret);
-  const verified = new Map<string, Claims>();
+  const verified = new Map<string, Readonly<Claims>>();
 
   const apiKeys: ApiKeys = {
     find(headers, url) {
@@ -57,10 +57,15 @@ export function createApiKeys(keys: Keys): ApiKeys {
     async verify(authorization) {
       const token = /^Bearer (\S+)$/i.exec(authorization ?? "")?.[1];
       if (token === undefined) return undefined;
+      const known = verified.get(token);
+      if (known !== undefined && Number(known.exp) * 1000 > Date.now()) return known;
       try {
         const { payload } = await jwtVerify(token, secret, { algorithms: ["HS256"] });
         if (typeof payload.role !== "string" || !isForUs(payload.aud)) return undefined;
-        return { ...payload, role: payload.role };
+        const claims = { ...payload, role: payload.role };
+        if (verified.size >= mostRemembered) verified.clear();
+        verified.set(token, claims);
+        return claims;
       } catch {
         return undefined;
       }
@@ -69,13 +74,7 @@ export function createApiKeys(keys: Keys): ApiKeys {
     async roleOf(headers, url) {
       const address = url.includes("apikey=") && URL.canParse(url, "http://gateway") ? url : "/";
       const { key } = apiKeys.find(headers, new URL(address, "http://gateway"));
-      const authorization = apiKeys.authorization(headers, key) ?? "";
-      const known = verified.get(authorization);
-      if (known !== undefined && Number(known.exp) * 1000 > Date.now()) return known.role;
-      const claims = await apiKeys.verify(authorization);
-      if (verified.size >= mostRemembered) verified.clear();
-      if (claims !== undefined) verified.set(authorization, claims);
-      return claims?.role;
+      return (await apiKeys.verify(apiKeys.authorization(headers, key)))?.role;
     },
   };
   return apiKeys;

@@ -27,7 +27,7 @@ const sentAsIs = /^\/+(auth|functions|storage)\//;
 export function createGateway(config: StackConfig, services: Services, health: Health): Service {
   const metrics = createHttpMetrics();
   const apiKeys = createApiKeys(config.keys);
-  const route = createRouter(config, services, { health, metrics });
+  const route = createRouter(config, services, apiKeys, { health, metrics });
   let server: Server | undefined;
   let log: WriteStream | undefined;
 

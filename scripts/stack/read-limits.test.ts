@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { loadConfig } from "../lib/config.ts";
+import { createApiKeys } from "./api-keys.ts";
 import { readsOfGraphql, readsOfRest } from "./read-limits.ts";
 import { createRouter, type Monitoring, type Services } from "./router.ts";
 
@@ -24,7 +25,8 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   const graphql = { answer: async () => ({ status: 200, body: '{"data":{}}' }) };
-  const route = createRouter(config, { rest: { port }, graphql } as unknown as Services, {} as Monitoring);
+  const services = { rest: { port }, graphql, replicas: { on: false } } as unknown as Services;
+  const route = createRouter(config, services, createApiKeys(config.keys), {} as Monitoring);
   gateway?.close();
   gateway = createServer((request, response) => void route(request, response));
   url = `http://127.0.0.1:${await listen(gateway)}`;

@@ -5,7 +5,7 @@ import { text as toText } from "node:stream/consumers";
 import type { StackConfig } from "../lib/config.ts";
 import { requestUrl } from "../lib/server.ts";
 import { corsHeaders, preflight, refuse, refuseKey, refuseLength, refuseRoute } from "./answers.ts";
-import { type ApiKeys, createApiKeys } from "./api-keys.ts";
+import type { ApiKeys } from "./api-keys.ts";
 import { sendCacheable } from "./caching.ts";
 import { createDocs } from "./docs/docs.ts";
 import type { Functions } from "./functions.ts";
@@ -57,9 +57,9 @@ export type Router = (request: IncomingMessage, response: ServerResponse) => Pro
 export function createRouter(
   config: StackConfig,
   services: Services,
+  apiKeys: ApiKeys,
   { health, metrics }: Monitoring,
 ): Router {
-  const apiKeys = createApiKeys(config.keys);
   const readLimits = createReadLimits(config.readsPerMinute);
   const context: Context = { services, metrics, apiKeys, readLimits };
   const docs = createDocs(config, services.rest);

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Sql } from "postgres";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { readBackupSettings, writeBackupSettings } from "../../../scripts/backup/settings.ts";
 import type { Changes } from "../../../scripts/clock/changes.ts";
 import { day, inWords, parseDuration } from "../../../scripts/clock/duration.ts";
 import { moveClock, type Step } from "../../../scripts/clock/move.ts";
@@ -180,7 +181,10 @@ it("the books agree with the emulator's, and no task failed on the way", async (
 it("the data return as they were before the first move", async () => {
   await sql.end();
   await stack.stop();
+  const { line } = writeBackupSettings(config.dataDir, join(folder, "backups"), false);
   restoreSnapshot(config);
+  // two histories of changes never go into one archive
+  expect(readBackupSettings(config.dataDir)?.line).not.toBe(line);
   stack = await startStack(config);
   sql = openDatabase(config, "supabase_admin");
   expect(await clockOfDatabase()).toEqual({ bodies: ["internal", "internal"], ahead: 0 });

@@ -15,6 +15,7 @@ import {
   load,
   partOf,
   signal,
+  signalEach,
   signIn,
   superuser,
 } from "../support/replicas.ts";
@@ -337,7 +338,7 @@ describe("replicas that fail", { timeout: 180_000 }, () => {
       async () => (clients.servers["replica-1"] ?? 0) > 5 && (clients.servers["replica-2"] ?? 0) > 5,
       "load",
     );
-    signal(pid, how);
+    const reached = signal(pid, how);
     const name = part.slice(0, 9);
     await until(
       async () => {
@@ -349,7 +350,7 @@ describe("replicas that fail", { timeout: 180_000 }, () => {
       10_000,
     );
     const { faults, slowest } = await clients.stop();
-    if (how === "SIGSTOP") signal(pid, "SIGCONT");
+    if (how === "SIGSTOP") signalEach(reached, "SIGCONT");
     expect(faults).toEqual([]);
     expect(slowest).toBeLessThan(5_000);
     await untilServedBy(replicas);
@@ -357,7 +358,7 @@ describe("replicas that fail", { timeout: 180_000 }, () => {
 
   it("are copied again when the primary no longer has the log that they need", async () => {
     const { pid } = partOf(project, "replica-1-postgres");
-    signal(pid, "SIGSTOP");
+    const stopped = signal(pid, "SIGSTOP");
     await sql`select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = 'staybase_replica_1' and active`;
     await until(
       async () =>
@@ -368,6 +369,7 @@ describe("replicas that fail", { timeout: 180_000 }, () => {
     await sql`select pg_drop_replication_slot('staybase_replica_1')`;
     const copied = async () => partOf(project, "replica-1-postgres").pid !== pid;
     await until(() => copied().catch(() => false), "another server", 60_000);
+    signalEach(stopped, "SIGCONT"); // sessions end when their server is gone, but not while they are stopped
     await untilServedBy(replicas);
     const [slot] = await sql`select active from pg_replication_slots where slot_name = 'staybase_replica_1'`;
     expect(slot).toEqual({ active: true });

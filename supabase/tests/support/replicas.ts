@@ -16,8 +16,11 @@ export function partOf({ dataDir }: Project, name: string): { pid: number; port:
   return JSON.parse(readFileSync(join(dataDir, "run", `${name}.pid`), "utf8"));
 }
 
-/** Sends a signal to a process and to those that it started: Postgres's sessions go on for a while without their server. */
-export function signal(pid: number, name: NodeJS.Signals): void {
+/**
+ * Sends a signal to a process and to those that it started, because Postgres's sessions go on for a while without their server. Returns
+ * them all.
+ */
+export function signal(pid: number, name: NodeJS.Signals): number[] {
   const children = readdirSync("/proc").filter((entry) => {
     try {
       return (
@@ -28,9 +31,16 @@ export function signal(pid: number, name: NodeJS.Signals): void {
       return false; // it has ended
     }
   });
-  for (const one of [pid, ...children.map(Number)]) {
+  const all = [pid, ...children.map(Number)];
+  signalEach(all, name);
+  return all;
+}
+
+/** Sends a signal to those of the processes that still run. */
+export function signalEach(pids: number[], name: NodeJS.Signals): void {
+  for (const pid of pids) {
     try {
-      process.kill(one, name);
+      process.kill(pid, name);
     } catch {
       // it has ended
     }
