@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract } from "tar-stream";
 import { z } from "zod";
-import { StackError } from "../lib/errors.ts";
+import { errorText, StackError } from "../lib/errors.ts";
 
 const schema = z.object({
   "System-Identifier": z.union([z.number(), z.string()]).transform(String),
@@ -65,7 +65,7 @@ export async function readTar(tar: Readable, manifest: Manifest, sink: TarSink):
   const entries = extract();
   const reading = pipeline(tar, entries);
   reading.catch(() => {}); // awaited below
-  for await (const entry of entries) {
+  for await (const entry of whole(entries)) {
     const path = entry.header.name.replace(/^\.\//, "").replace(/\/$/, "");
     if (path.split("/").includes("..") || path.startsWith("/")) throw damaged(`it has a path ${path}`);
     if (entry.header.type === "directory") {
@@ -87,6 +87,15 @@ export async function readTar(tar: Readable, manifest: Manifest, sink: TarSink):
   await reading;
   const [first] = missing.keys();
   if (first !== undefined) throw damaged(`it lacks ${first}`);
+}
+
+/** The entries of a tar, with a StackError where they cannot be read. */
+async function* whole<Entry>(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {
+  try {
+    yield* entries;
+  } catch (error) {
+    throw error instanceof StackError ? error : damaged(`its tar cannot be read (${errorText(error)})`);
+  }
 }
 
 async function* hashing(chunks: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<Buffer> {

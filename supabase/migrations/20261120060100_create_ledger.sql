@@ -83,7 +83,7 @@ create index ledger_entries_whole_idx on private.ledger_entries (greatest(party_
     include (balance_after, booking_id, party_id);
 alter index private.ledger_entries_whole_idx alter column 1 set statistics 0;
 -- with the real number the planner expects few entries for a party, and reads and sorts all of them
-alter table private.ledger_entries alter column party_id set (n_distinct = 100);
+alter table private.ledger_entries alter column party_id set (n_distinct = 20);
 
 create table private.open_payables (
     booking_id uuid constraint open_payables_pkey primary key

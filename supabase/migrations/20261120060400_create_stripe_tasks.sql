@@ -37,7 +37,8 @@ create index stripe_tasks_due_idx on private.stripe_tasks (run_at, id) where don
 create index stripe_tasks_ordering_idx on private.stripe_tasks (ordering_key, id) where done_at is null and dead_at is null;
 -- no two workers hold tasks of one booking
 create unique index stripe_tasks_lease_idx on private.stripe_tasks (ordering_key) where lease is not null;
-create index stripe_tasks_leased_until_idx on private.stripe_tasks (leased_until) where lease is not null;
+-- not "where lease is not null", because the planner would read it to find the lease of one ordering key
+create index stripe_tasks_leased_until_idx on private.stripe_tasks (leased_until) where leased_until is not null;
 create index stripe_tasks_dead_idx on private.stripe_tasks (dead_at) where dead_at is not null;
 alter table private.stripe_tasks enable row level security;
 -- for the view dead_stripe_tasks, which runs as its caller; schema private is not exposed

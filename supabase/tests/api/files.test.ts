@@ -6,7 +6,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { anonymous, callFunction, request } from "../support/clients.ts";
 import { database } from "../support/database.ts";
 import { errorCodes } from "../support/errors.ts";
-import { addFile, type Purpose, png, type StoredFile, storeFile, upload } from "../support/files.ts";
+import {
+  addFile,
+  type Purpose,
+  passRemovalDelay,
+  png,
+  type StoredFile,
+  storeFile,
+  upload,
+} from "../support/files.ts";
 import { startThread } from "../support/messages.ts";
 import { type Person, signUp } from "../support/people.ts";
 import { createBookable } from "../support/properties.ts";
@@ -230,11 +238,14 @@ describe("an avatar", () => {
     const name = async () => {
       const { path } = await storeFile(eva, { kind: "avatar" });
       await eva.client.from("profiles").update({ avatar_path: path }).eq("id", eva.id).throwOnError();
-      return `${stack.apiUrl}/storage/v1/object/public/avatars/${path}`;
+      return path;
     };
-    const [first, second] = [await name(), await name()];
-    await until(async () => !(await fetch(first)).ok, "the first avatar to be removed");
-    expect((await fetch(second)).ok).toBe(true);
+    const paths = [await name(), await name()] as const;
+    const isThere = async (path: string) =>
+      (await fetch(`${stack.apiUrl}/storage/v1/object/public/avatars/${path}`)).ok;
+    await passRemovalDelay(sql, ...paths);
+    await until(async () => !(await isThere(paths[0])), "the first avatar to be removed");
+    expect(await isThere(paths[1])).toBe(true);
   });
 
   it("cannot be a raw file, or the file of another kind or person", async () => {

@@ -91,6 +91,7 @@ describe("a photo", () => {
     await photo().delete().eq("id", `${first.photo_id}`).throwOnError();
     const again = await add(draft);
     expect(again.photo_id).not.toBe(first.photo_id);
+    await passRemovalDelay(sql, first.path);
     await until(
       async () =>
         (await sql`select 1 from pgmq.q_object_removals where message ->> 'path' = ${first.path}`).length ===
