@@ -13,6 +13,7 @@ import { runLint } from "./test/lint.ts";
 import { runPgtap } from "./test/pgtap.ts";
 import { check, type Result } from "./test/result.ts";
 import { withStack, withTestStack } from "./test/stack.ts";
+import { keepTemplate } from "./test/template.ts";
 import { runTypecheck } from "./test/typecheck.ts";
 import { runVitest, testEnvironment } from "./test/vitest.ts";
 
@@ -38,6 +39,7 @@ try {
     await withStack(config, async () => {
       const seconds = ((performance.now() - since) / 1000).toFixed(1);
       print(`ok      the stack starts with an empty database (${seconds} s)`);
+      await keepTemplate(config, config, "empty");
       if (chosen.includes("db")) results.push(...(await runDatabaseTests()));
       const patterns = chosen.flatMap((part) => vitestFiles[part] ?? []);
       if (patterns.length > 0) results.push(await runTestFiles(patterns));
@@ -69,7 +71,13 @@ function chooseParts(name: string | undefined): string[] {
  */
 async function runDatabaseTests(): Promise<Result[]> {
   const checks = filters.length === 0 ? [await checkTypes(), await checkAdvisors(), await checkGrowth()] : [];
-  const onSeed = withTestStack((seeded) => runPgtap(seeded, filters[0], " on the seed"), { seed: true });
+  const onSeed = withTestStack(
+    async (seeded) => {
+      await keepTemplate(config, seeded, "seed");
+      return runPgtap(seeded, filters[0], " on the seed");
+    },
+    { seed: true },
+  );
   return [...checks, ...(await Promise.all([runPgtap(config, filters[0]), onSeed]))];
 }
 

@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract } from "tar-stream";
 import { z } from "zod";
-import { errorText, StackError } from "../lib/errors.ts";
+import { StackError } from "../lib/errors.ts";
 
 const schema = z.object({
   "System-Identifier": z.union([z.number(), z.string()]).transform(String),
@@ -94,7 +94,9 @@ async function* whole<Entry>(entries: AsyncIterable<Entry>): AsyncGenerator<Entr
   try {
     yield* entries;
   } catch (error) {
-    throw error instanceof StackError ? error : damaged(`its tar cannot be read (${errorText(error)})`);
+    throw error instanceof StackError
+      ? error
+      : damaged(`its tar cannot be read (${(error as Error).message})`);
   }
 }
 

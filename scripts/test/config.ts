@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig, type StackConfig } from "../lib/config.ts";
 import { freePort } from "../lib/ports.ts";
+import { copyTemplate } from "./template.ts";
 
 /** Four free ports, different ones at each call. */
 export async function testPorts(): Promise<StackConfig["ports"]> {
@@ -16,11 +17,14 @@ export async function testPorts(): Promise<StackConfig["ports"]> {
   };
 }
 
-/** A configuration with free ports, an empty temporary data folder, no seed, no past, and a limit of reads that no test meets. */
+/**
+ * A configuration with free ports, a temporary data folder, no seed, no past, and a limit of reads that no test meets. The folder is empty,
+ * or has what the first start of such a stack leaves.
+ */
 export async function testConfig(overrides: Parameters<typeof loadConfig>[0] = {}): Promise<StackConfig> {
   const dataDir = mkdtempSync(join(tmpdir(), "staybase-test-"));
   chmodSync(dataDir, 0o755); // Postgres may run as another user
-  return loadConfig({
+  const config = loadConfig({
     dataDir,
     ports: await testPorts(),
     seed: false,
@@ -28,6 +32,8 @@ export async function testConfig(overrides: Parameters<typeof loadConfig>[0] = {
     readsPerMinute: 1_000_000,
     ...overrides,
   });
+  if (!config.past) copyTemplate(config, config.seed ? "seed" : "empty");
+  return config;
 }
 
 /** Removes the data folder of a test's stack. */

@@ -9,6 +9,7 @@ import { countByValue } from "../support/counts.ts";
 import { database, openConnections } from "../support/database.ts";
 import { type Person, signUp } from "../support/people.ts";
 import { createPublished } from "../support/properties.ts";
+import { runs } from "../support/runs.ts";
 import { addDays, dayAhead } from "../support/time.ts";
 
 const sql = database();
@@ -348,7 +349,7 @@ describe("search, calendar, bookability and the constraint", () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: runs(20) },
     );
     // The test must have seen both outcomes often.
     expect(Math.min(offered, refused)).toBeGreaterThan(100);

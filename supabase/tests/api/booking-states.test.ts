@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { database } from "../support/database.ts";
 import { signUp, signUpOperator } from "../support/people.ts";
 import { createBookable } from "../support/properties.ts";
+import { runs } from "../support/runs.ts";
 
 const sql = database();
 const people: Record<string, string> = {};
@@ -245,6 +246,6 @@ it("no sequence of actions reaches a status in a way that is not allowed, and ev
           });
       },
     ),
-    { numRuns: 250 },
+    { numRuns: runs(150) },
   );
 }, 120_000);

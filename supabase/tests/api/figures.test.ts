@@ -8,6 +8,7 @@ import { anonymous, queryGraphql, request, requestRest, service } from "../suppo
 import { errorCodes } from "../support/errors.ts";
 import { type Person, signUp } from "../support/people.ts";
 import { createBookable } from "../support/properties.ts";
+import { runs } from "../support/runs.ts";
 import { addDays, dayAhead } from "../support/time.ts";
 
 /** Days from today and nights of the stays; they cross months and weeks. */
@@ -111,7 +112,7 @@ describe("metrics", () => {
           }
         },
       ),
-      { numRuns: 20 },
+      { numRuns: runs(12) },
     );
   });
 

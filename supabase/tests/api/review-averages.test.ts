@@ -7,6 +7,7 @@ import { bookConfirmed } from "../support/bookings.ts";
 import { database, withoutTriggers } from "../support/database.ts";
 import { type Person, signUp, signUpOperator } from "../support/people.ts";
 import { createBookable } from "../support/properties.ts";
+import { runs } from "../support/runs.ts";
 import { letDaysPass } from "../support/time.ts";
 
 const sql = database();
@@ -158,7 +159,7 @@ it("averages are correct after any sequence of steps", { timeout: 120_000 }, asy
       await countDueReviews();
       expect(await storedRatings(property)).toEqual(await countReviews(property));
     }),
-    { numRuns: 25 },
+    { numRuns: runs(20) },
   );
 });
 

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { database } from "../support/database.ts";
 import { signUp } from "../support/people.ts";
+import { runs } from "../support/runs.ts";
 import { addDays } from "../support/time.ts";
 
 const sql = database();
@@ -313,7 +314,7 @@ it("prices have the expected lines, which add up, and no total is negative", asy
       expect(total(lines, 2)).toBeGreaterThanOrEqual(0n);
       expect(total(lines, 1)).toBeGreaterThanOrEqual(total(lines, 2));
     }),
-    { numRuns: 150 },
+    { numRuns: runs(100) },
   );
 }, 120_000);
 
@@ -336,6 +337,6 @@ it("one more guest costs no less, nor one more night where longer stays have no 
       expect(total(moreGuests, 2)).toBeGreaterThanOrEqual(total(base, 2));
       expect(total(longer, 2)).toBeGreaterThanOrEqual(total(base, 2));
     }),
-    { numRuns: 80 },
+    { numRuns: runs(60) },
   );
 }, 120_000);

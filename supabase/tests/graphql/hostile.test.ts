@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runs } from "../support/runs.ts";
 import {
   ANA,
   BO,
@@ -361,7 +362,7 @@ describe("generated documents", () => {
   );
 
   it("never crash the engine, and never show rows of another person", async () => {
-    const RUNS = 1_000;
+    const RUNS = runs(500);
     let answered = 0;
     const question = fc.tuple(
       fc.oneof({ weight: 3, arbitrary: document }, { weight: 1, arbitrary: broken }),

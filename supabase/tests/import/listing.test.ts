@@ -11,6 +11,7 @@ import { distance, inferLocation, timeZoneAt } from "../../../scripts/import/loc
 import { readNeighbourhoods } from "../../../scripts/import/neighbourhoods.ts";
 import { readTable } from "../../../scripts/import/table.ts";
 import { plainText, priceInMinorUnits } from "../../../scripts/import/values.ts";
+import { runs } from "../support/runs.ts";
 
 const fixture = (name: string) => join(import.meta.dirname, "fixtures", name);
 
@@ -258,7 +259,7 @@ describe("text", () => {
         expect([...text].length).toBeLessThanOrEqual(max);
         expect(text).toMatch(/\S/);
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(1_000) },
     );
   });
 });

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { database } from "../support/database.ts";
 import { type Person, signUp, signUpOperator } from "../support/people.ts";
 import { createBookable } from "../support/properties.ts";
+import { runs } from "../support/runs.ts";
 import {
   type Dispute,
   type Intent,
@@ -672,7 +673,7 @@ async function drawHistories(): Promise<void> {
     }),
     // The limit ends the search for a shorter history; before that it is a failure, so that no run is left out.
     {
-      numRuns: Number(process.env.STAYBASE_HISTORIES ?? 60),
+      numRuns: runs(40),
       interruptAfterTimeLimit: 540_000,
       markInterruptAsFailure: true,
     },

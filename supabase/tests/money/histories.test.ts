@@ -25,6 +25,7 @@ import {
   untilBooksAgree,
 } from "../support/money.ts";
 import type { Person } from "../support/people.ts";
+import { runs } from "../support/runs.ts";
 import { dayAhead, until } from "../support/time.ts";
 
 const sql = database();
@@ -299,7 +300,7 @@ it.skipIf(!isEmulated)(
           }
         }
       }),
-      { numRuns: 12, endOnFailure: true },
+      { numRuns: runs(4), endOnFailure: true },
     );
   },
   600_000,

@@ -33,6 +33,7 @@ afterEach(() => {
 async function open(path: string, look: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext(look);
   const page = await context.newPage();
+  page.setDefaultTimeout(waitingTime);
   watch(page, config.apiUrl, faults);
   await page.goto(config.apiUrl + path);
   return page;
@@ -58,7 +59,8 @@ async function tabOrder(page: Page, steps: number): Promise<string[]> {
 }
 
 // A browser starts slowly on a machine that has other work.
-const options = { timeout: 60_000 };
+const options = { timeout: 120_000 };
+const waitingTime = 90_000;
 
 describe("the payment page", options, () => {
   it("has nothing to pay on a new stack", async () => {
@@ -98,6 +100,7 @@ describe("every page", options, () => {
       colorScheme: "dark",
     });
     const page = await context.newPage();
+    page.setDefaultTimeout(waitingTime);
     await page.goto(url());
     await page.locator(content).first().waitFor();
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);

@@ -21,7 +21,7 @@ import { until } from "../support/time.ts";
 describe("a project", { timeout: 120_000 }, () => {
   let project: Project;
   beforeAll(async () => {
-    project = await createProject();
+    project = await createProject({ isNew: true });
   });
   afterAll(() => removeProject(project));
 

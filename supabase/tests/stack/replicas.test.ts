@@ -19,6 +19,7 @@ import {
   signIn,
   superuser,
 } from "../support/replicas.ts";
+import { runs } from "../support/runs.ts";
 import { stack } from "../support/stack.ts";
 import { dayAhead, until } from "../support/time.ts";
 
@@ -290,7 +291,7 @@ it("reads a guest's own booking back at once, however late the replicas are", {
   await raiseLimits(sql);
   const homes = await sql<{ id: string }[]>`
     select id from public.properties where status = 'published' and booking_mode = 'instant' and min_nights <= 2 order by id`;
-  const times = Number(process.env.STAYBASE_READ_BACK ?? 40);
+  const times = runs(40);
   let found = 0;
   let booked = 0;
   for (let n = 0; booked < times && n < times * 3; n += 1) {

@@ -5,9 +5,10 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
-import { projectRoot, type StackConfig } from "../../../scripts/lib/config.ts";
+import { loadConfig, projectRoot, type StackConfig } from "../../../scripts/lib/config.ts";
 import { listens } from "../../../scripts/lib/ports.ts";
 import { testPorts } from "../../../scripts/test/config.ts";
+import { copyTemplate } from "../../../scripts/test/template.ts";
 import { until } from "./time.ts";
 
 /** A project of its own, with ports and a data folder. */
@@ -18,8 +19,12 @@ export interface Project {
   dataDir: string;
 }
 
-/** A copy of what `npm start` needs, in a folder whose name has a space, with packages linked and a seed without its past. */
-export async function createProject(): Promise<Project> {
+/**
+ * A copy of what `npm start` needs, in a folder whose name has a space, with packages linked and a seed without its past.
+ *
+ * @param isNew whether the first start is to make the database, as a developer's does
+ */
+export async function createProject({ isNew = false } = {}): Promise<Project> {
   const root = join(mkdtempSync(join(tmpdir(), "staybase life-")), "my project");
   mkdirSync(root, { recursive: true });
   for (const name of ["scripts", "supabase", "ops", "types", "package.json", "package-lock.json"])
@@ -36,6 +41,7 @@ export async function createProject(): Promise<Project> {
     STAYBASE_STRIPE_PORT: String(ports.stripe),
     STAYBASE_PAST: "off",
   };
+  if (!isNew) copyTemplate(loadConfig({ dataDir }), "seed");
   return { root, env, ports, dataDir };
 }
 
