@@ -191,7 +191,7 @@ const history = fc.record({
 });
 
 class Rollback extends Error {}
-let runs = 0;
+let histories = 0;
 /** How often a worker was killed. */
 let deaths = 0;
 
@@ -208,9 +208,9 @@ class History {
   death: Death | null = null;
 
   constructor(tx: TransactionSql) {
-    runs += 1;
+    histories += 1;
     this.tx = tx;
-    this.stripe = new StripeBooks(`h${Date.now().toString(36)}${runs}x`);
+    this.stripe = new StripeBooks(`h${Date.now().toString(36)}${histories}x`);
   }
 
   async as(person: Person | undefined) {
