@@ -43,9 +43,9 @@ comment on column private.stay_months.sold_nights is 'Nights in this month; 0 wh
 comment on column private.stay_months.revenue is 'Rent of these nights after discounts, in minor units.';
 comment on column private.stay_months.first_night is 'The first of these nights.';
 comment on column private.stay_months.night_revenues is 'The revenue of each of these nights, in order.';
--- with all that a whole month needs, so that a year of figures reads no row of the table
+-- with all that figures need, so that a year of them reads no row of the table; the rows of a property lie far apart
 create index stay_months_property_id_idx on private.stay_months (property_id, month)
-    include (valid_until, check_in, lead_days, outcome, sold_nights, nights, revenue, currency);
+    include (valid_until, check_in, lead_days, outcome, sold_nights, nights, revenue, currency, night_revenues);
 create index stay_months_currency_idx on private.stay_months (currency);
 alter table private.stay_months enable row level security;
 
@@ -297,9 +297,11 @@ create function private.host_metrics(p_from date, p_until date, p_by text, p_pro
 returns setof public.host_metrics_period
 language plpgsql stable security definer rows 12
 set search_path = ''
--- planning takes a sixth of the time of a year of 500 properties; without their number the planner would sort all stays to group them
+-- planning takes a sixth of the time of a year of 500 properties; without their number the planner would sort all stays to group them,
+-- and read rows that the index has
 set plan_cache_mode = force_generic_plan
 set enable_sort = off
+set enable_bitmapscan = off
 as $$
 #variable_conflict use_column
 declare
@@ -312,6 +314,9 @@ declare
         order by 1
     );
     v_ends constant date[] := v_starts[2:] || p_until;
+    -- days of a period, and days of the first before p_from; months differ
+    v_length constant integer := case p_by when 'day' then 1 when 'week' then 7 end;
+    v_offset constant integer := case p_by when 'week' then extract(isodow from p_from) - 1 else 0 end;
     v_first_month constant date := date_trunc('month', p_from::timestamp)::date;
     -- the months that are whole periods; those before and after them are read night by night
     v_whole_from date := date_trunc('month', p_from::timestamp + interval '1 month - 1 day')::date;
@@ -371,50 +376,24 @@ begin
         group by 1, 2, 3
     ),
     partly as materialized (
-        select s.*
+        select s.month, s.check_in, s.lead_days, s.outcome, s.sold_nights, s.nights, s.currency, s.night_revenues
         from unnest(v_ids) as u (id)
         cross join lateral (
             select s.*
             from private.stay_months s
-            where s.property_id = u.id and s.month >= v_first_month and s.month < v_whole_from and s.valid_until = 'infinity'
+            where
+                s.property_id = u.id and s.month >= v_first_month and s.month < p_until and s.valid_until = 'infinity'
+                and not (s.month >= v_whole_from and s.month < v_whole_until)
             offset 0
         ) s
-        where v_first_month < v_whole_from
-        union all
-        select s.*
-        from unnest(v_ids) as u (id)
-        cross join lateral (
-            select s.*
-            from private.stay_months s
-            where s.property_id = u.id and s.month >= v_whole_until and s.month < p_until and s.valid_until = 'infinity'
-            offset 0
-        ) s
-        where v_whole_until < p_until
+        where v_first_month < v_whole_from or v_whole_until < p_until
     ),
-    -- nights of these months one by one; a stay counts in the period of its first night there
-    pieces as (
+    parts as (
+        -- whole months, summed up as they are stored
         select
-            n.period, s.currency, s.lead_days, 1 as nights, n.revenue, n.night = greatest(s.check_in, v_starts[n.period]) as is_stay,
-            s.nights as length, null::private.stay_outcome as outcome
-        from partly s
-        cross join lateral (
-            select
-                s.first_night + r.position::integer - 1 as night, r.revenue,
-                width_bucket(s.first_night + r.position::integer - 1, v_starts) as period
-            from unnest(s.night_revenues) with ordinality as r (revenue, position)
-        ) n
-        where n.night >= p_from and n.night < p_until
-        union all
-        select width_bucket(s.check_in, v_starts), s.currency, s.lead_days, 0, 0, false, 0, s.outcome
-        from partly s
-        where s.check_in >= greatest(s.month, p_from) and s.check_in < p_until
-    ),
-    -- by lead time first, because counting is faster than sorting all stays for the median
-    by_lead as (
-        -- whole months, from the index alone
-        select
-            width_bucket(s.month, v_starts) as period, s.currency, s.lead_days, sum(s.sold_nights) as nights, sum(s.revenue) as revenue,
+            width_bucket(s.month, v_starts) as period, s.currency, sum(s.sold_nights) as nights, sum(s.revenue) as revenue,
             count(*) filter (where s.sold_nights > 0) as stays, sum(s.nights) filter (where s.sold_nights > 0) as lengths,
+            array_agg(s.lead_days) filter (where s.sold_nights > 0) as lead_days,
             count(*) filter (where s.check_in >= s.month) as begun,
             count(*) filter (where s.check_in >= s.month and s.outcome <> 'unpaid') as paid,
             count(*) filter (where s.check_in >= s.month and s.outcome = 'cancelled_by_guest') as by_guest,
@@ -422,27 +401,49 @@ begin
         from unnest(v_ids) as u (id)
         join private.stay_months s
             on s.property_id = u.id and s.month >= v_whole_from and s.month < v_whole_until and s.valid_until = 'infinity'
-        group by s.month, s.currency, s.lead_days
+        group by s.month, s.currency
+        union all
+        -- the others night by night; a stay counts in the period of its first night there
+        select
+            n.period, n.currency, count(*), sum(n.revenue), count(*) filter (where n.is_stay), sum(n.nights) filter (where n.is_stay),
+            array_agg(n.lead_days) filter (where n.is_stay), 0, 0, 0, 0
+        from (
+            select m.*, v_length = 1 or m.day = greatest(m.check_in, v_starts[m.period]) - p_from as is_stay
+            from (
+                select
+                    d.*,
+                    -- as width_bucket finds it, which takes longer
+                    case when v_length is null then width_bucket(p_from + d.day, v_starts) else (d.day + v_offset) / v_length + 1 end as period
+                from (
+                    -- in a select list, because a function in from takes three times as long for so few nights
+                    select
+                        s.currency, s.check_in, s.lead_days, s.nights, unnest(s.night_revenues) as revenue,
+                        generate_series(
+                            greatest(s.month, s.check_in) - p_from, greatest(s.month, s.check_in) - p_from + s.sold_nights - 1
+                        ) as day
+                    from partly s
+                ) d
+                where d.day >= 0 and d.day < p_until - p_from
+                offset 0
+            ) m
+        ) n
+        group by n.period, n.currency
         union all
         select
-            i.period, i.currency, i.lead_days, sum(i.nights), sum(i.revenue), count(*) filter (where i.is_stay),
-            sum(i.length) filter (where i.is_stay), count(i.outcome), count(*) filter (where i.outcome <> 'unpaid'),
-            count(*) filter (where i.outcome = 'cancelled_by_guest'), count(*) filter (where i.outcome = 'cancelled_by_host')
-        from pieces i
-        group by i.period, i.currency, i.lead_days
+            width_bucket(s.check_in, v_starts), s.currency, 0, 0, 0, 0, null, count(*), count(*) filter (where s.outcome <> 'unpaid'),
+            count(*) filter (where s.outcome = 'cancelled_by_guest'), count(*) filter (where s.outcome = 'cancelled_by_host')
+        from partly s
+        where s.check_in >= greatest(s.month, p_from) and s.check_in < p_until
+        group by 1, 2
     ),
     sums as (
         select
-            l.period, l.currency, sum(l.nights)::bigint as nights, sum(l.revenue)::bigint as revenue, sum(l.stays)::bigint as stays,
-            min(l.lead_days) filter (where l.stays > 0 and 2 * l.stays_until >= l.stays_in_all) as lead_days,
-            sum(l.lengths) as lengths, sum(l.begun)::bigint as begun, sum(l.paid)::bigint as paid, sum(l.by_guest)::bigint as by_guest,
-            sum(l.by_host)::bigint as by_host
-        from (
-            select
-                b.*, sum(b.stays) over (partition by b.period, b.currency order by b.lead_days) as stays_until,
-                sum(b.stays) over (partition by b.period, b.currency) as stays_in_all
-            from by_lead b
-        ) l
+            p.period, p.currency, sum(p.nights)::bigint as nights, sum(p.revenue)::bigint as revenue, sum(p.stays)::bigint as stays,
+            -- one part has the stays of a period
+            (select percentile_disc(0.5) within group (order by d.days) from unnest(max(p.lead_days)) as d (days)) as lead_days,
+            sum(p.lengths) as lengths, sum(p.begun)::bigint as begun, sum(p.paid)::bigint as paid, sum(p.by_guest)::bigint as by_guest,
+            sum(p.by_host)::bigint as by_host
+        from parts p
         group by 1, 2
     ),
     keys as (
