@@ -45,6 +45,15 @@ const get = (path: string, headers: Record<string, string> = {}, method = "GET")
 const scrape = (headers: Record<string, string> = {}) =>
   get("/functions/v1/metrics", { authorization: `Bearer ${token}`, ...headers });
 
+async function graphql(query: string): Promise<unknown> {
+  const response = await fetch(`http://127.0.0.1:${config.ports.api}/graphql/v1`, {
+    method: "POST",
+    headers: { apikey: secretKey, "content-type": "application/json" },
+    body: JSON.stringify({ query }),
+  });
+  return response.json();
+}
+
 /** The series after a collection. */
 async function collect(): Promise<Series[]> {
   await sql`select private.check_ledger()`;
@@ -181,6 +190,17 @@ describe("faults", () => {
     );
     expect(firing.map(({ alert }) => alert)).toEqual(["PausedForLong"]);
     expect(await (await get("/health")).json()).toMatchObject({ ready: true });
+    expect(
+      await graphql(
+        'mutation { pauseOperation(pOperation: "payouts", pReason: "Later.") { edges { node { id } } } }',
+      ),
+    ).toEqual({
+      data: null,
+      errors: [{ message: "This platform is paused. Nothing was changed." }],
+    });
+    expect(await graphql("{ currenciesCollection(first: 1) { edges { node { code } } } }")).toMatchObject({
+      data: { currenciesCollection: { edges: [{}] } },
+    });
     await sql`update public.operation_pauses set resumed_at = now(), note = 'It is right.'`;
     await expect.poll(truth, { timeout: 60_000 }).toEqual([]);
   });
