@@ -222,9 +222,11 @@ create type public.host_metrics_period as (
     stays integer,
     lead_time_days integer,
     average_nights numeric,
+    quotes integer,
     bookings_begun integer,
     bookings_paid integer,
     paid_percent numeric,
+    quote_paid_percent numeric,
     cancelled_by_guest integer,
     cancelled_by_host integer,
     guest_cancellation_percent numeric,
@@ -252,9 +254,11 @@ comment on column public.host_metrics_period.adjusted_revpar is 'Revenue for eac
 comment on column public.host_metrics_period.stays is 'Stays with a night in the period.';
 comment on column public.host_metrics_period.lead_time_days is 'Median of the days from booking to check-in of these stays.';
 comment on column public.host_metrics_period.average_nights is 'Average nights of these stays.';
+comment on column public.host_metrics_period.quotes is 'Quotes for a check-in in the period that apps reported by report_quote: a property at most once a day for a visitor. They count in the currency that the property has now.';
 comment on column public.host_metrics_period.bookings_begun is 'Unpaid holds and requests for a check-in in the period, with those that were paid later.';
 comment on column public.host_metrics_period.bookings_paid is 'Bookings of these that were paid, also when cancelled later.';
-comment on column public.host_metrics_period.paid_percent is 'bookings_paid of bookings_begun. Quotes are not counted, because they are not stored.';
+comment on column public.host_metrics_period.paid_percent is 'bookings_paid of bookings_begun.';
+comment on column public.host_metrics_period.quote_paid_percent is 'bookings_paid of quotes: the conversion from quote to paid. Null without reported quotes; too high when an app reports only some.';
 comment on column public.host_metrics_period.cancelled_by_guest is 'Bookings of these that the guest cancelled.';
 comment on column public.host_metrics_period.cancelled_by_host is 'Bookings of these that the host cancelled.';
 comment on column public.host_metrics_period.guest_cancellation_percent is 'cancelled_by_guest of bookings_paid.';
@@ -446,10 +450,29 @@ begin
         from parts p
         group by 1, 2
     ),
+    quotes as (
+        select width_bucket(q.month, v_starts) as period, l.currency, sum(q.quotes)::bigint as quotes
+        from listed l
+        join private.quote_counts q on q.property_id = l.id and q.month >= v_whole_from and q.month < v_whole_until
+        group by q.month, l.currency
+        union all
+        select width_bucket(d.day, v_starts), d.currency, sum(d.quotes)
+        from (
+            select l.currency, q.month + generate_series(0, 30) as day, unnest(q.by_day) as quotes
+            from listed l
+            join private.quote_counts q
+                on q.property_id = l.id and q.month >= v_first_month and q.month < p_until
+                and not (q.month >= v_whole_from and q.month < v_whole_until)
+        ) d
+        where d.quotes > 0 and d.day >= p_from and d.day < p_until
+        group by 1, 2
+    ),
     keys as (
         select period, currency from totals
         union
         select period, currency from sums
+        union
+        select period, currency from quotes
     ),
     currencies as (
         select k.currency, r.rate, r.valid_from
@@ -467,7 +490,8 @@ begin
         private.proportion(coalesce(s.revenue, 0), 1, nullif(t.nights, 0)),
         private.proportion(coalesce(s.revenue, 0), 1, nullif(t.nights - coalesce(h.nights, 0), 0)),
         coalesce(s.stays, 0)::integer, s.lead_days, round(s.lengths::numeric / nullif(s.stays, 0), 2),
-        coalesce(s.begun, 0)::integer, coalesce(s.paid, 0)::integer, private.percentage(s.paid, s.begun),
+        coalesce(q.quotes, 0)::integer, coalesce(s.begun, 0)::integer, coalesce(s.paid, 0)::integer, private.percentage(s.paid, s.begun),
+        private.percentage(coalesce(s.paid, 0), q.quotes),
         coalesce(s.by_guest, 0)::integer, coalesce(s.by_host, 0)::integer, private.percentage(s.by_guest, s.paid),
         private.percentage(s.by_host, s.paid),
         p_currency, private.convert_amount(coalesce(s.revenue, 0), k.currency, p_currency, c.rate), c.rate, c.valid_from
@@ -475,6 +499,7 @@ begin
     join currencies c on c.currency = k.currency
     left join totals t on (t.period, t.currency) = (k.period, k.currency)
     left join sums s on (s.period, s.currency) = (k.period, k.currency)
+    left join quotes q on (q.period, q.currency) = (k.period, k.currency)
     left join blocks h on (h.period, h.currency) = (k.period, k.currency) and h.kind = 'host_block'
     left join blocks e on (e.period, e.currency) = (k.period, k.currency) and e.kind = 'external_block'
     order by k.period, k.currency;

@@ -27,7 +27,7 @@ insert into private.metrics (name, kind, help) values
     ('staybase_ledger_imbalance_minor_units', 'gauge', 'Sum of the entries of these transactions, without their signs.'),
     ('staybase_reconciliation_differences', 'gauge', 'Open differences between Stripe and the ledger, up to 1,000.'),
     ('staybase_reconciliation_differences_age_seconds', 'gauge', 'Time since the oldest open difference was found; 0 without one.'),
-    ('staybase_reconciliation_timestamp_seconds', 'gauge', 'Time of the last comparison with Stripe; 0 before the first.'),
+    ('staybase_reconciliation_timestamp_seconds', 'gauge', 'Time of the last comparison with Stripe; before the first, when the database was made.'),
     ('staybase_mail_bounces_total', 'counter', 'Mails to addresses that do not exist.'),
     ('staybase_metrics_timestamp_seconds', 'gauge', 'Time of the last collection of the stored metrics.'),
     ('staybase_operation_paused', 'gauge', '1 while an operation is paused: payouts, charges or all. A pause of all is one of the others, too.'),
@@ -201,9 +201,10 @@ begin
             values
                 ('staybase_reconciliation_differences', d.open::double precision),
                 ('staybase_reconciliation_differences_age_seconds', private.seconds_since(d.since)),
-                ('staybase_reconciliation_timestamp_seconds', coalesce(extract(epoch from (
-                    select r.run_at from private.reconciliations r order by r.id desc limit 1
-                )), 0))
+                ('staybase_reconciliation_timestamp_seconds', extract(epoch from coalesce(
+                    (select r.run_at from private.reconciliations r order by r.id desc limit 1),
+                    (select t.created_at from private.periodic_tasks t where t.name = 'reconcile')
+                )))
         ) v (name, value);
 end
 $$;
