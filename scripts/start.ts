@@ -1,8 +1,10 @@
 // `npm start`: runs the embedded stack until Ctrl-C.
 
 import { loadConfig } from "./lib/config.ts";
+import { openDatabase } from "./lib/database.ts";
 import { errorText } from "./lib/errors.ts";
 import { logToFile, print } from "./lib/output.ts";
+import { pauseReason } from "./lib/pause.ts";
 import { startStack } from "./stack/stack.ts";
 
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`;
@@ -60,6 +62,9 @@ This stack has no Realtime, Studio or image transformation (see "Two stacks" in 
   npm run status
   npm test
 `);
+  const sql = openDatabase(config, "supabase_admin");
+  const paused = await pauseReason(sql).finally(() => sql.end());
+  if (paused !== undefined) print(`The platform is paused, see docs/operate/backup.md: ${paused}\n`);
 } catch (error) {
   if (!stopping.signal.aborted) {
     print(`\n${errorText(error)}`);

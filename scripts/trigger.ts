@@ -8,6 +8,7 @@ import { loadConfig } from "./lib/config.ts";
 import { openDatabase } from "./lib/database.ts";
 import { explainUncaught, StackError } from "./lib/errors.ts";
 import { print } from "./lib/output.ts";
+import { requireUnpaused } from "./lib/pause.ts";
 import { runningPid } from "./stack/stack.ts";
 import { events } from "./trigger/events.ts";
 import { nearest } from "./trigger/names.ts";
@@ -34,6 +35,7 @@ if (name === undefined) {
   }
   const sql = openDatabase(config, "supabase_admin", { max: 2 });
   await requireEmbedded(config, sql);
+  await requireUnpaused(sql);
   await finishWork(config, sql);
   const before = await mark(sql, config.mailUrl);
   print(event.does);

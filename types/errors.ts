@@ -666,8 +666,8 @@ export const errors = {
   },
   lost_searches_full: {
     status: 429,
-    message: "Up to {limit} refused searches were reported today, by everyone.",
-    hint: "Report again tomorrow; searching is not affected.",
+    message: "Up to {limit} searches and quotes were reported today, by everyone.",
+    hint: "Report again tomorrow; searching and quotes are not affected.",
   },
   max_guests_missing: {
     status: 422,
@@ -1480,8 +1480,8 @@ export const errors = {
   },
   too_many_lost_searches: {
     status: 429,
-    message: "You have reported up to {limit} refused searches today.",
-    hint: "Report no more today; searching is not affected.",
+    message: "You have reported up to {limit} searches and quotes today.",
+    hint: "Report no more today; searching and quotes are not affected.",
   },
   too_many_messages: {
     status: 429,

@@ -6564,9 +6564,14 @@ export type introspection = {
         stays: { name: "stays"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         leadTimeDays: { name: "leadTimeDays"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         averageNights: { name: "averageNights"; type: { kind: "SCALAR"; name: "BigFloat"; ofType: null } };
+        quotes: { name: "quotes"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         bookingsBegun: { name: "bookingsBegun"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         bookingsPaid: { name: "bookingsPaid"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         paidPercent: { name: "paidPercent"; type: { kind: "SCALAR"; name: "BigFloat"; ofType: null } };
+        quotePaidPercent: {
+          name: "quotePaidPercent";
+          type: { kind: "SCALAR"; name: "BigFloat"; ofType: null };
+        };
         cancelledByGuest: { name: "cancelledByGuest"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         cancelledByHost: { name: "cancelledByHost"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         guestCancellationPercent: {
@@ -6729,6 +6734,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "quotes";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "bookingsBegun";
           type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
           defaultValue: null;
@@ -6740,6 +6750,11 @@ export type introspection = {
         },
         {
           name: "paidPercent";
+          type: { kind: "INPUT_OBJECT"; name: "BigFloatFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "quotePaidPercent";
           type: { kind: "INPUT_OBJECT"; name: "BigFloatFilter"; ofType: null };
           defaultValue: null;
         },
@@ -6909,6 +6924,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "quotes";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "bookingsBegun";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
@@ -6920,6 +6940,11 @@ export type introspection = {
         },
         {
           name: "paidPercent";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "quotePaidPercent";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -8781,6 +8806,7 @@ export type introspection = {
         replyToReview: { name: "replyToReview"; type: { kind: "OBJECT"; name: "Reviews"; ofType: null } };
         reportLostSearch: { name: "reportLostSearch"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         reportNoShow: { name: "reportNoShow"; type: { kind: "OBJECT"; name: "Cancellations"; ofType: null } };
+        reportQuote: { name: "reportQuote"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
         resolveReport: { name: "resolveReport"; type: { kind: "OBJECT"; name: "Reports"; ofType: null } };
         resumeOperation: {
           name: "resumeOperation";

@@ -1885,6 +1885,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/report_quote": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Report a quote that a guest was shown
+     * @description Reports that a guest was shown a quote: send it the arguments of quote_stay. Counts a stay that can be booked, each property once a day for a caller, without personal data, and returns whether it did. Hosts see the conversion in host_metrics.
+     */
+    post: operations["call_report_quote"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/rpc/simulate_prices": {
     parameters: {
       query?: never;
@@ -21393,6 +21413,11 @@ export interface operations {
             average_nights: number | null;
             /**
              * Format: int32
+             * @description Quotes for a check-in in the period that apps reported by report_quote: a property at most once a day for a visitor. They count in the currency that the property has now.
+             */
+            quotes: number | null;
+            /**
+             * Format: int32
              * @description Unpaid holds and requests for a check-in in the period, with those that were paid later.
              */
             bookings_begun: number | null;
@@ -21401,8 +21426,10 @@ export interface operations {
              * @description Bookings of these that were paid, also when cancelled later.
              */
             bookings_paid: number | null;
-            /** @description bookings_paid of bookings_begun. Quotes are not counted, because they are not stored. */
+            /** @description bookings_paid of bookings_begun. */
             paid_percent: number | null;
+            /** @description bookings_paid of quotes: the conversion from quote to paid. Null without reported quotes; too high when an app reports only some. */
+            quote_paid_percent: number | null;
             /**
              * Format: int32
              * @description Bookings of these that the guest cancelled.
@@ -21564,6 +21591,11 @@ export interface operations {
             average_nights: number | null;
             /**
              * Format: int32
+             * @description Quotes for a check-in in the period that apps reported by report_quote: a property at most once a day for a visitor. They count in the currency that the property has now.
+             */
+            quotes: number | null;
+            /**
+             * Format: int32
              * @description Unpaid holds and requests for a check-in in the period, with those that were paid later.
              */
             bookings_begun: number | null;
@@ -21572,8 +21604,10 @@ export interface operations {
              * @description Bookings of these that were paid, also when cancelled later.
              */
             bookings_paid: number | null;
-            /** @description bookings_paid of bookings_begun. Quotes are not counted, because they are not stored. */
+            /** @description bookings_paid of bookings_begun. */
             paid_percent: number | null;
+            /** @description bookings_paid of quotes: the conversion from quote to paid. Null without reported quotes; too high when an app reports only some. */
+            quote_paid_percent: number | null;
             /**
              * Format: int32
              * @description Bookings of these that the guest cancelled.
@@ -22124,6 +22158,72 @@ export interface operations {
       };
       404: components["responses"]["404"];
       /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `figures_of_none`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `too_many_properties`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `lost_searches_full`, `too_many_lost_searches`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_report_quote: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: int32 */
+          p_adults?: number;
+          p_check_in: string;
+          p_check_out: string;
+          /** Format: int32 */
+          p_children?: number;
+          /** Format: int32 */
+          p_infants?: number;
+          /** Format: int32 */
+          p_pets?: number;
+          /** Format: uuid */
+          p_property_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": boolean | null;
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`, `invalid_date`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      404: components["responses"]["404"];
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
       422: {
         headers: {
           [name: string]: unknown;

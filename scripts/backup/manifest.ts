@@ -65,7 +65,7 @@ export async function readTar(tar: Readable, manifest: Manifest, sink: TarSink):
   const entries = extract();
   const reading = pipeline(tar, entries);
   reading.catch(() => {}); // awaited below
-  for await (const entry of whole(entries)) {
+  for await (const entry of readable(entries)) {
     const path = entry.header.name.replace(/^\.\//, "").replace(/\/$/, "");
     if (path.split("/").includes("..") || path.startsWith("/")) throw damaged(`it has a path ${path}`);
     if (entry.header.type === "directory") {
@@ -75,7 +75,7 @@ export async function readTar(tar: Readable, manifest: Manifest, sink: TarSink):
     }
     if (entry.header.type !== "file") throw damaged(`${path} is neither a file nor a folder`);
     const hash = createHash("sha256");
-    await sink.file(path, Readable.from(hashing(entry as AsyncIterable<Buffer>, hash)));
+    await sink.file(path, Readable.from(hashing(readable(entry as AsyncIterable<Buffer>), hash)));
     const expected = missing.get(path);
     missing.delete(path);
     const isKnown = expected !== undefined;
@@ -89,14 +89,13 @@ export async function readTar(tar: Readable, manifest: Manifest, sink: TarSink):
   if (first !== undefined) throw damaged(`it lacks ${first}`);
 }
 
-/** The entries of a tar, with a StackError where they cannot be read. */
-async function* whole<Entry>(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {
+/** What was changed can stop being a tar before its file says that it was changed. */
+async function* readable<T>(parts: AsyncIterable<T>): AsyncGenerator<T> {
   try {
-    yield* entries;
+    yield* parts;
   } catch (error) {
-    throw error instanceof StackError
-      ? error
-      : damaged(`its tar cannot be read (${(error as Error).message})`);
+    if (!(error instanceof Error) || error instanceof StackError || "syscall" in error) throw error; // the disk has failed
+    throw damaged(error.message);
   }
 }
 

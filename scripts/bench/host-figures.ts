@@ -1,27 +1,21 @@
-// Measures a host's figures for a year, as processor time of the backend in reads of a property by primary key. Reads and calls alternate,
-// because the clock of a shared processor changes from minute to minute.
+// Measures a host's figures for a year, as processor time of the backend in reads of a property by primary key.
 
 import type { Sql } from "postgres";
 import { openDatabase } from "../lib/database.ts";
 import { withTestStack } from "../test/stack.ts";
-import { cpuTimes } from "./cpu.ts";
-import { percentile } from "./facts.ts";
+import { costInReads } from "./cpu.ts";
 import type { Figure } from "./figures.ts";
 
 /** The budget of a year by month, in reads. */
 const budget = 400;
-const runs = 15;
-const warmUp = 6;
-const readsPerRun = 20;
 
 /** @param size number of properties of the host; each has 40 bookings a year, 31 of them stays of four nights, and 10 blocks */
 export function benchHostFigures(size = 500): Promise<Figure[]> {
   return withTestStack(async (config) => {
-    const [sql, keys] = [openDatabase(config, "supabase_admin"), openDatabase(config, "supabase_admin")];
+    const sql = openDatabase(config, "supabase_admin");
     try {
       await sql`update cron.job set active = false`;
       const host = await makeStays(sql, size);
-      await actAs(sql, host);
       const year = "'2027-01-01', '2028-01-01'";
       const calls: [string, string, boolean][] = [
         ["a year by month", `select * from public.host_metrics(${year})`, true],
@@ -39,34 +33,21 @@ export function benchHostFigures(size = 500): Promise<Figure[]> {
       for (const [name, query, isBounded] of calls) {
         figures.push({
           name: `${size} properties, ${name}`,
-          value: await measure(sql, keys, query),
+          value: await costInReads(
+            sql,
+            () => actAs(sql, host),
+            () => sql.unsafe(query, [], { prepare: true }),
+            { runs: 15, warmUp: 6 },
+          ),
           unit: "reads",
           ...(isBounded ? { budget } : {}),
         });
       }
       return figures;
     } finally {
-      await Promise.all([sql.end(), keys.end()]);
+      await sql.end();
     }
   });
-}
-
-/** The median of a call in reads, each run beside reads on a connection of their own. */
-async function measure(sql: Sql, keys: Sql, query: string): Promise<number> {
-  const [row] = await keys<{ id: string }[]>`select id from public.properties limit 1`;
-  await keys`set role anon`;
-  const read = () => keys`select id, title, base_price from public.properties where id = ${row?.id ?? ""}`;
-  const call = () => sql.unsafe(query, [], { prepare: true });
-  await cpuTimes(keys, Array(100).fill(read));
-  await cpuTimes(sql, Array(warmUp).fill(call));
-  const reads: number[] = [];
-  const times: number[] = [];
-  for (let run = 0; run < runs; run++) {
-    reads.push(...(await cpuTimes(keys, Array(readsPerRun).fill(read))));
-    times.push(...(await cpuTimes(sql, [call])));
-  }
-  await keys`reset role`;
-  return percentile(times, 50) / percentile(reads, 50);
 }
 
 async function actAs(sql: Sql, person: string): Promise<void> {

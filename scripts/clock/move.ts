@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import type { Sql } from "postgres";
 import { clockFile, type StackConfig } from "../lib/config.ts";
 import { openDatabase } from "../lib/database.ts";
+import { requireUnpaused } from "../lib/pause.ts";
 import { type Changes, changesSince, mark } from "./changes.ts";
 import { day } from "./duration.ts";
 import { installClock, isInstalled, readAhead, requireEmbedded, setAhead } from "./postgres-clock.ts";
@@ -21,7 +22,7 @@ export interface Step {
  *
  * @param milliseconds how far
  * @param report called after each step
- * @throws StackError when the database is not the embedded one, and for a custom Stripe key: Stripe's own clock cannot be moved
+ * @throws StackError when the database is not the embedded one or everything is paused, and for a custom Stripe key: Stripe's own clock cannot be moved
  */
 export async function moveClock(
   config: StackConfig,
@@ -31,6 +32,7 @@ export async function moveClock(
   const sql = openDatabase(config, "supabase_admin", { max: 3 });
   try {
     await requireEmbedded(config, sql);
+    await requireUnpaused(sql);
     await finishWork(config, sql);
     if (!(await isInstalled(sql))) await beginClock(config, sql);
     const start = (await readAhead(sql)) ?? 0;

@@ -169,6 +169,7 @@ export const tasks = [
       "rpc/pace": "Show what was on the books for a month, and the pick-up since",
       "rpc/lost_demand": "Show which rules refused guests, and of what value",
       "rpc/report_lost_search": "Report a search or quote that was refused",
+      "rpc/report_quote": "Report a quote that a guest was shown",
       "rpc/simulate_prices": "Price past stays again, under other prices",
       "rpc/simulate_policy": "Compute past cancellations again, under another policy",
     },

@@ -1,10 +1,14 @@
 // GraphQL as a service of the stack: the engine in graphql/, on its own connection pool.
 
 import type { Sql } from "postgres";
+import { errors } from "../../types/errors.ts";
 import type { StackConfig } from "../lib/config.ts";
 import { openDatabase } from "../lib/database.ts";
 import { type Answer, type Caller, createGraphql, type Graphql } from "./graphql/index.ts";
 import type { Service } from "./service.ts";
+
+/** The SQLSTATE of a write in a transaction that private.check_request has made read-only, because everything is paused. */
+const readOnly = "25006";
 
 export interface GraphqlService extends Service {
   /** Answers the body of a request for a caller whose token has been verified. */
@@ -18,7 +22,10 @@ export function createGraphqlService(config: StackConfig): GraphqlService {
     name: "graphql",
     async start() {
       sql = openDatabase(config, "authenticator", { max: 5, idle_timeout: 30 });
-      engine = createGraphql(sql, { searchPath: ["graphql_public", ...config.toml.api.extra_search_path] });
+      engine = createGraphql(sql, {
+        searchPath: ["graphql_public", ...config.toml.api.extra_search_path],
+        messages: { [readOnly]: errors.operations_paused.message },
+      });
     },
     async ready() {},
     async stop() {

@@ -178,6 +178,11 @@ export const queries: Query[] = [
   { name: "pace", as: "host", sql: "select public.pace('2026-12', now() - interval '30 days')" },
   { name: "lost demand", as: "host", sql: "select public.lost_demand('2026-01-01', '2027-01-01')" },
   {
+    name: "quote reported",
+    as: "guest",
+    sql: "select public.report_quote($property, (current_date + 5)::text, (current_date + 8)::text)",
+  },
+  {
     name: "lost search reported",
     as: "guest",
     sql: "select public.report_lost_search($property, p_check_in => (current_date + 5)::text, p_check_out => (current_date + 8)::text)",

@@ -26,6 +26,7 @@ export const growing: Record<string, Size> = {
   "private.payout_reversals": { rows: 5e4, values: { payout_id: 5e4 } },
   "private.planned_charges": { rows: 2e4 },
   "private.price_spans": { rows: 1e6, values: { property_id: 2e5 } },
+  "private.quote_counts": { rows: 2e6, values: { property_id: 2e5 } },
   "private.property_events": { rows: 1e6, values: { property_id: 2e5 } },
   // a large city has a tenth of all properties
   "private.property_search": { rows: 2e5, values: { tile: 10, strip: 1e3, currency_number: 2 } },

@@ -33,7 +33,8 @@ create table private.periodic_tasks (
     started_at timestamptz,
     last_run_at timestamptz,
     last_error text,
-    last_error_at timestamptz
+    last_error_at timestamptz,
+    created_at timestamptz not null default now()
 );
 comment on table private.periodic_tasks is 'All periodic tasks. The cron jobs run-periodic-tasks-1 to -3 run those that are due.';
 comment on column private.periodic_tasks.command is 'One SQL command. It runs as the owner, in a transaction of its own.';
@@ -41,6 +42,7 @@ comment on column private.periodic_tasks.time_limit is 'How long a run may take.
 comment on column private.periodic_tasks.started_at is 'When the present run began; null when there is none.';
 comment on column private.periodic_tasks.last_run_at is 'When the last run that has ended began.';
 comment on column private.periodic_tasks.last_error is 'Error of the last run that failed.';
+comment on column private.periodic_tasks.created_at is 'When the task was added; until its first run, it counts as late from here.';
 alter table private.periodic_tasks enable row level security;
 
 insert into private.periodic_tasks (name, command, every) values

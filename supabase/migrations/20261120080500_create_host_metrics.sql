@@ -43,9 +43,9 @@ comment on column private.stay_months.sold_nights is 'Nights in this month; 0 wh
 comment on column private.stay_months.revenue is 'Rent of these nights after discounts, in minor units.';
 comment on column private.stay_months.first_night is 'The first of these nights.';
 comment on column private.stay_months.night_revenues is 'The revenue of each of these nights, in order.';
--- with all that a whole month needs, so that a year of figures reads no row of the table
+-- with all that figures need, so that a year of them reads no row of the table; the rows of a property lie far apart
 create index stay_months_property_id_idx on private.stay_months (property_id, month)
-    include (valid_until, check_in, lead_days, outcome, sold_nights, nights, revenue, currency);
+    include (valid_until, check_in, lead_days, outcome, sold_nights, nights, revenue, currency, night_revenues);
 create index stay_months_currency_idx on private.stay_months (currency);
 alter table private.stay_months enable row level security;
 
@@ -222,9 +222,11 @@ create type public.host_metrics_period as (
     stays integer,
     lead_time_days integer,
     average_nights numeric,
+    quotes integer,
     bookings_begun integer,
     bookings_paid integer,
     paid_percent numeric,
+    quote_paid_percent numeric,
     cancelled_by_guest integer,
     cancelled_by_host integer,
     guest_cancellation_percent numeric,
@@ -252,9 +254,11 @@ comment on column public.host_metrics_period.adjusted_revpar is 'Revenue for eac
 comment on column public.host_metrics_period.stays is 'Stays with a night in the period.';
 comment on column public.host_metrics_period.lead_time_days is 'Median of the days from booking to check-in of these stays.';
 comment on column public.host_metrics_period.average_nights is 'Average nights of these stays.';
+comment on column public.host_metrics_period.quotes is 'Quotes for a check-in in the period that apps reported by report_quote: a property at most once a day for a visitor. They count in the currency that the property has now.';
 comment on column public.host_metrics_period.bookings_begun is 'Unpaid holds and requests for a check-in in the period, with those that were paid later.';
 comment on column public.host_metrics_period.bookings_paid is 'Bookings of these that were paid, also when cancelled later.';
-comment on column public.host_metrics_period.paid_percent is 'bookings_paid of bookings_begun. Quotes are not counted, because they are not stored.';
+comment on column public.host_metrics_period.paid_percent is 'bookings_paid of bookings_begun.';
+comment on column public.host_metrics_period.quote_paid_percent is 'bookings_paid of quotes: the conversion from quote to paid. Null without reported quotes; too high when an app reports only some.';
 comment on column public.host_metrics_period.cancelled_by_guest is 'Bookings of these that the guest cancelled.';
 comment on column public.host_metrics_period.cancelled_by_host is 'Bookings of these that the host cancelled.';
 comment on column public.host_metrics_period.guest_cancellation_percent is 'cancelled_by_guest of bookings_paid.';
@@ -297,9 +301,11 @@ create function private.host_metrics(p_from date, p_until date, p_by text, p_pro
 returns setof public.host_metrics_period
 language plpgsql stable security definer rows 12
 set search_path = ''
--- planning takes a sixth of the time of a year of 500 properties; without their number the planner would sort all stays to group them
+-- planning takes a sixth of the time of a year of 500 properties; without their number the planner would sort all stays to group them,
+-- and read rows that the index has
 set plan_cache_mode = force_generic_plan
 set enable_sort = off
+set enable_bitmapscan = off
 as $$
 #variable_conflict use_column
 declare
@@ -312,6 +318,9 @@ declare
         order by 1
     );
     v_ends constant date[] := v_starts[2:] || p_until;
+    -- days of a period, and days of the first before p_from; months differ
+    v_length constant integer := case p_by when 'day' then 1 when 'week' then 7 end;
+    v_offset constant integer := case p_by when 'week' then extract(isodow from p_from) - 1 else 0 end;
     v_first_month constant date := date_trunc('month', p_from::timestamp)::date;
     -- the months that are whole periods; those before and after them are read night by night
     v_whole_from date := date_trunc('month', p_from::timestamp + interval '1 month - 1 day')::date;
@@ -371,50 +380,24 @@ begin
         group by 1, 2, 3
     ),
     partly as materialized (
-        select s.*
+        select s.month, s.check_in, s.lead_days, s.outcome, s.sold_nights, s.nights, s.currency, s.night_revenues
         from unnest(v_ids) as u (id)
         cross join lateral (
             select s.*
             from private.stay_months s
-            where s.property_id = u.id and s.month >= v_first_month and s.month < v_whole_from and s.valid_until = 'infinity'
+            where
+                s.property_id = u.id and s.month >= v_first_month and s.month < p_until and s.valid_until = 'infinity'
+                and not (s.month >= v_whole_from and s.month < v_whole_until)
             offset 0
         ) s
-        where v_first_month < v_whole_from
-        union all
-        select s.*
-        from unnest(v_ids) as u (id)
-        cross join lateral (
-            select s.*
-            from private.stay_months s
-            where s.property_id = u.id and s.month >= v_whole_until and s.month < p_until and s.valid_until = 'infinity'
-            offset 0
-        ) s
-        where v_whole_until < p_until
+        where v_first_month < v_whole_from or v_whole_until < p_until
     ),
-    -- nights of these months one by one; a stay counts in the period of its first night there
-    pieces as (
+    parts as (
+        -- whole months, summed up as they are stored
         select
-            n.period, s.currency, s.lead_days, 1 as nights, n.revenue, n.night = greatest(s.check_in, v_starts[n.period]) as is_stay,
-            s.nights as length, null::private.stay_outcome as outcome
-        from partly s
-        cross join lateral (
-            select
-                s.first_night + r.position::integer - 1 as night, r.revenue,
-                width_bucket(s.first_night + r.position::integer - 1, v_starts) as period
-            from unnest(s.night_revenues) with ordinality as r (revenue, position)
-        ) n
-        where n.night >= p_from and n.night < p_until
-        union all
-        select width_bucket(s.check_in, v_starts), s.currency, s.lead_days, 0, 0, false, 0, s.outcome
-        from partly s
-        where s.check_in >= greatest(s.month, p_from) and s.check_in < p_until
-    ),
-    -- by lead time first, because counting is faster than sorting all stays for the median
-    by_lead as (
-        -- whole months, from the index alone
-        select
-            width_bucket(s.month, v_starts) as period, s.currency, s.lead_days, sum(s.sold_nights) as nights, sum(s.revenue) as revenue,
+            width_bucket(s.month, v_starts) as period, s.currency, sum(s.sold_nights) as nights, sum(s.revenue) as revenue,
             count(*) filter (where s.sold_nights > 0) as stays, sum(s.nights) filter (where s.sold_nights > 0) as lengths,
+            array_agg(s.lead_days) filter (where s.sold_nights > 0) as lead_days,
             count(*) filter (where s.check_in >= s.month) as begun,
             count(*) filter (where s.check_in >= s.month and s.outcome <> 'unpaid') as paid,
             count(*) filter (where s.check_in >= s.month and s.outcome = 'cancelled_by_guest') as by_guest,
@@ -422,33 +405,74 @@ begin
         from unnest(v_ids) as u (id)
         join private.stay_months s
             on s.property_id = u.id and s.month >= v_whole_from and s.month < v_whole_until and s.valid_until = 'infinity'
-        group by s.month, s.currency, s.lead_days
+        group by s.month, s.currency
+        union all
+        -- the others night by night; a stay counts in the period of its first night there
+        select
+            n.period, n.currency, count(*), sum(n.revenue), count(*) filter (where n.is_stay), sum(n.nights) filter (where n.is_stay),
+            array_agg(n.lead_days) filter (where n.is_stay), 0, 0, 0, 0
+        from (
+            select m.*, v_length = 1 or m.day = greatest(m.check_in, v_starts[m.period]) - p_from as is_stay
+            from (
+                select
+                    d.*,
+                    -- as width_bucket finds it, which takes longer
+                    case when v_length is null then width_bucket(p_from + d.day, v_starts) else (d.day + v_offset) / v_length + 1 end as period
+                from (
+                    -- in a select list, because a function in from takes three times as long for so few nights
+                    select
+                        s.currency, s.check_in, s.lead_days, s.nights, unnest(s.night_revenues) as revenue,
+                        generate_series(
+                            greatest(s.month, s.check_in) - p_from, greatest(s.month, s.check_in) - p_from + s.sold_nights - 1
+                        ) as day
+                    from partly s
+                ) d
+                where d.day >= 0 and d.day < p_until - p_from
+                offset 0
+            ) m
+        ) n
+        group by n.period, n.currency
         union all
         select
-            i.period, i.currency, i.lead_days, sum(i.nights), sum(i.revenue), count(*) filter (where i.is_stay),
-            sum(i.length) filter (where i.is_stay), count(i.outcome), count(*) filter (where i.outcome <> 'unpaid'),
-            count(*) filter (where i.outcome = 'cancelled_by_guest'), count(*) filter (where i.outcome = 'cancelled_by_host')
-        from pieces i
-        group by i.period, i.currency, i.lead_days
+            width_bucket(s.check_in, v_starts), s.currency, 0, 0, 0, 0, null, count(*), count(*) filter (where s.outcome <> 'unpaid'),
+            count(*) filter (where s.outcome = 'cancelled_by_guest'), count(*) filter (where s.outcome = 'cancelled_by_host')
+        from partly s
+        where s.check_in >= greatest(s.month, p_from) and s.check_in < p_until
+        group by 1, 2
     ),
     sums as (
         select
-            l.period, l.currency, sum(l.nights)::bigint as nights, sum(l.revenue)::bigint as revenue, sum(l.stays)::bigint as stays,
-            min(l.lead_days) filter (where l.stays > 0 and 2 * l.stays_until >= l.stays_in_all) as lead_days,
-            sum(l.lengths) as lengths, sum(l.begun)::bigint as begun, sum(l.paid)::bigint as paid, sum(l.by_guest)::bigint as by_guest,
-            sum(l.by_host)::bigint as by_host
+            p.period, p.currency, sum(p.nights)::bigint as nights, sum(p.revenue)::bigint as revenue, sum(p.stays)::bigint as stays,
+            -- one part has the stays of a period
+            (select percentile_disc(0.5) within group (order by d.days) from unnest(max(p.lead_days)) as d (days)) as lead_days,
+            sum(p.lengths) as lengths, sum(p.begun)::bigint as begun, sum(p.paid)::bigint as paid, sum(p.by_guest)::bigint as by_guest,
+            sum(p.by_host)::bigint as by_host
+        from parts p
+        group by 1, 2
+    ),
+    quotes as (
+        select width_bucket(q.month, v_starts) as period, l.currency, sum(q.quotes)::bigint as quotes
+        from listed l
+        join private.quote_counts q on q.property_id = l.id and q.month >= v_whole_from and q.month < v_whole_until
+        group by q.month, l.currency
+        union all
+        select width_bucket(d.day, v_starts), d.currency, sum(d.quotes)
         from (
-            select
-                b.*, sum(b.stays) over (partition by b.period, b.currency order by b.lead_days) as stays_until,
-                sum(b.stays) over (partition by b.period, b.currency) as stays_in_all
-            from by_lead b
-        ) l
+            select l.currency, q.month + generate_series(0, 30) as day, unnest(q.by_day) as quotes
+            from listed l
+            join private.quote_counts q
+                on q.property_id = l.id and q.month >= v_first_month and q.month < p_until
+                and not (q.month >= v_whole_from and q.month < v_whole_until)
+        ) d
+        where d.quotes > 0 and d.day >= p_from and d.day < p_until
         group by 1, 2
     ),
     keys as (
         select period, currency from totals
         union
         select period, currency from sums
+        union
+        select period, currency from quotes
     ),
     currencies as (
         select k.currency, r.rate, r.valid_from
@@ -466,7 +490,8 @@ begin
         private.proportion(coalesce(s.revenue, 0), 1, nullif(t.nights, 0)),
         private.proportion(coalesce(s.revenue, 0), 1, nullif(t.nights - coalesce(h.nights, 0), 0)),
         coalesce(s.stays, 0)::integer, s.lead_days, round(s.lengths::numeric / nullif(s.stays, 0), 2),
-        coalesce(s.begun, 0)::integer, coalesce(s.paid, 0)::integer, private.percentage(s.paid, s.begun),
+        coalesce(q.quotes, 0)::integer, coalesce(s.begun, 0)::integer, coalesce(s.paid, 0)::integer, private.percentage(s.paid, s.begun),
+        private.percentage(coalesce(s.paid, 0), q.quotes),
         coalesce(s.by_guest, 0)::integer, coalesce(s.by_host, 0)::integer, private.percentage(s.by_guest, s.paid),
         private.percentage(s.by_host, s.paid),
         p_currency, private.convert_amount(coalesce(s.revenue, 0), k.currency, p_currency, c.rate), c.rate, c.valid_from
@@ -474,6 +499,7 @@ begin
     join currencies c on c.currency = k.currency
     left join totals t on (t.period, t.currency) = (k.period, k.currency)
     left join sums s on (s.period, s.currency) = (k.period, k.currency)
+    left join quotes q on (q.period, q.currency) = (k.period, k.currency)
     left join blocks h on (h.period, h.currency) = (k.period, k.currency) and h.kind = 'host_block'
     left join blocks e on (e.period, e.currency) = (k.period, k.currency) and e.kind = 'external_block'
     order by k.period, k.currency;

@@ -1,15 +1,15 @@
 -- Purpose: lost demand: which rules of a property refused guests, for how many nights and of what value.
--- Touches: private.lost_demand, lost_demand_days, lost_demand_callers, lost_stays, report_lost_search; public.refused_stays,
--- report_lost_search, lost_demand.
+-- Touches: private.lost_demand, lost_demand_days, lost_demand_callers, lost_stays, begin_report, count_lost_stays, report_lost_search;
+-- public.refused_stays, report_lost_search, lost_demand.
 -- Watch: searches and quotes are read-only and cannot count, so an app reports what it was refused, with the arguments of its search; the
 -- reasons are worked out again here. No row names a person. All rows are written under the lock of the day's row, which makes the limits exact.
 
 insert into private.errors (code, status, message, hint) values
-    ('too_many_lost_searches', 429, 'You have reported up to {limit} refused searches today.', 'Report no more today; searching is not affected.'),
-    ('lost_searches_full', 429, 'Up to {limit} refused searches were reported today, by everyone.', 'Report again tomorrow; searching is not affected.');
+    ('too_many_lost_searches', 429, 'You have reported up to {limit} searches and quotes today.', 'Report no more today; searching and quotes are not affected.'),
+    ('lost_searches_full', 429, 'Up to {limit} searches and quotes were reported today, by everyone.', 'Report again tomorrow; searching and quotes are not affected.');
 
 insert into private.settings (name, value, description) values
-    ('lost_searches_per_caller', '100', 'How many refused searches a person or network address can report a day.'),
+    ('lost_searches_per_caller', '100', 'How many searches and quotes a person or network address can report a day.'),
     ('lost_searches_per_day', '100000', 'How many all can report a day.'),
     ('lost_demand_per_property', '500', 'How many refusals of a property are counted a day, over all reasons.'),
     ('client_address_header', 'x-forwarded-for', 'The header, in lower case, with the network address of a client. The embedded gateway sets this one; behind another proxy, name one that clients cannot write, such as cf-connecting-ip.');
@@ -52,7 +52,7 @@ create table private.lost_demand_callers (
 );
 comment on table private.lost_demand_callers is 'What a caller has reported today, so that no one counts a property twice a day.';
 comment on column private.lost_demand_callers.caller is 'Hash of the day''s salt and the user id, or the network address when signed out.';
-comment on column private.lost_demand_callers.properties is 'Hashes of the properties that this caller has counted.';
+comment on column private.lost_demand_callers.properties is 'Hashes of the properties that this caller has counted, one for refused stays and another for quotes.';
 alter table private.lost_demand_callers enable row level security;
 
 create type private.lost_stay as (
@@ -102,7 +102,7 @@ $$;
 comment on function private.lost_stays is
     'The reasons why each property refuses a stay of 1 to 366 nights, a row for each; none for the caller''s own properties. The rules are those of broken_rules, the price that of price_stay.';
 
-create function private.count_lost_stays(p_stays private.lost_stay[], p_nights integer) returns integer
+create function private.begin_report(out caller bytea, out counted bigint[])
 language plpgsql
 set search_path = ''
 as $$
@@ -113,12 +113,8 @@ declare
     v_address constant text := (select s.value from private.settings s where s.name = 'client_address_header');
     v_per_caller constant integer := (select s.value from private.settings s where s.name = 'lost_searches_per_caller');
     v_per_day constant integer := (select s.value from private.settings s where s.name = 'lost_searches_per_day');
-    v_per_property constant integer := (select s.value from private.settings s where s.name = 'lost_demand_per_property');
     v_day private.lost_demand_days;
-    v_caller bytea;
-    v_earlier bigint[];
-    v_counted bigint[];
-    v_written integer := 0;
+    v_reports integer;
 begin
     insert into private.lost_demand_days (day) values (v_today) on conflict do nothing;
     update private.lost_demand_days d set reports = d.reports + 1 where d.day = v_today returning d.* into v_day;
@@ -126,22 +122,38 @@ begin
         perform private.raise_error('lost_searches_full', jsonb_build_object('limit', v_per_day));
     end if;
     if not v_is_service then
-        v_caller := sha256(convert_to(concat_ws(
+        caller := sha256(convert_to(concat_ws(
             '|', v_day.salt,
             coalesce(auth.uid()::text, split_part(v_headers ->> v_address, ',', 1), 'unknown')
         ), 'UTF8'));
-        insert into private.lost_demand_callers as c (day, caller, reports, properties) values (v_today, v_caller, 1, '{}')
+        insert into private.lost_demand_callers as c (day, caller, reports, properties) values (v_today, begin_report.caller, 1, '{}')
         on conflict on constraint lost_demand_callers_pkey do update set reports = c.reports + 1
-        returning c.reports, c.properties into v_written, v_earlier;
-        if v_written > v_per_caller then
+        returning c.reports, c.properties into v_reports, counted;
+        if v_reports > v_per_caller then
             perform private.raise_error('too_many_lost_searches', jsonb_build_object('limit', v_per_caller));
         end if;
     end if;
+    counted := coalesce(counted, '{}');
+end
+$$;
+comment on function private.begin_report is
+    'Counts a report within the limits of the day, and returns who calls, null for services, with the hashes of what that caller has counted today.';
+
+create function private.count_lost_stays(p_stays private.lost_stay[], p_nights integer) returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_today constant date := (now() at time zone 'UTC')::date;
+    v_per_property constant integer := (select s.value from private.settings s where s.name = 'lost_demand_per_property');
+    v_report constant record := private.begin_report();
+    v_counted bigint[];
+begin
     with fresh as (
         select s.*, hashtextextended(s.property_id::text, 0) as hash
         from unnest(p_stays) s
         where
-            hashtextextended(s.property_id::text, 0) <> all (coalesce(v_earlier, '{}'))
+            hashtextextended(s.property_id::text, 0) <> all (v_report.counted)
             and v_per_property > (
                 select coalesce(sum(l.refusals), 0) from private.lost_demand l where l.property_id = s.property_id and l.day = v_today
             )
@@ -154,7 +166,7 @@ begin
             refusals = l.refusals + 1, sole_refusals = l.sole_refusals + excluded.sole_refusals, value = l.value + excluded.value
     )
     select array_agg(distinct f.hash) into v_counted from fresh f;
-    update private.lost_demand_callers c set properties = c.properties || v_counted where c.day = v_today and c.caller = v_caller;
+    update private.lost_demand_callers c set properties = c.properties || v_counted where c.day = v_today and c.caller = v_report.caller;
     return coalesce(cardinality(v_counted), 0);
 end
 $$;

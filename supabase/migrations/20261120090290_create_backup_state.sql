@@ -5,11 +5,13 @@
 create table private.backup_state (
     name text constraint backup_state_pkey primary key constraint backup_state_name_is_known check (name in ('base', 'wal')),
     at timestamptz,
-    error text
+    error text,
+    created_at timestamptz not null default now()
 );
 comment on table private.backup_state is 'The last backup (base), and the last time that changes since then were stored (wal).';
 comment on column private.backup_state.at is 'When it succeeded last; null while backups are off.';
 comment on column private.backup_state.error is 'Why it fails now; null when the last try succeeded.';
+comment on column private.backup_state.created_at is 'When the database was made; until the first backup, its age counts from here.';
 alter table private.backup_state enable row level security;
 insert into private.backup_state (name) values ('base'), ('wal');
 

@@ -1,5 +1,5 @@
 -- Purpose: what monitoring reads: the metrics of the business and of the database, and which parts work.
--- Touches: private.business_metrics, queue_metrics, money_metrics, task_metrics, database_metrics, collect_metrics; public.metrics, public.health.
+-- Touches: private.business_metrics, queue_metrics, money_metrics, task_metrics, pause_metrics, database_metrics, collect_metrics; public.metrics, public.health.
 -- Watch: collect_metrics stores the values of the business every 30 seconds, so a read of public.metrics costs the same however large the
 -- platform is. Labels come from closed sets, never from what a person wrote. Counts of what waits stop at a limit.
 
@@ -27,11 +27,12 @@ insert into private.metrics (name, kind, help) values
     ('staybase_ledger_imbalance_minor_units', 'gauge', 'Sum of the entries of these transactions, without their signs.'),
     ('staybase_reconciliation_differences', 'gauge', 'Open differences between Stripe and the ledger, up to 1,000.'),
     ('staybase_reconciliation_differences_age_seconds', 'gauge', 'Time since the oldest open difference was found; 0 without one.'),
-    ('staybase_reconciliation_timestamp_seconds', 'gauge', 'Time of the last comparison with Stripe; 0 before the first.'),
+    ('staybase_reconciliation_timestamp_seconds', 'gauge', 'Time of the last comparison with Stripe; before the first, when the database was made.'),
     ('staybase_mail_bounces_total', 'counter', 'Mails to addresses that do not exist.'),
     ('staybase_metrics_timestamp_seconds', 'gauge', 'Time of the last collection of the stored metrics.'),
+    ('staybase_operation_paused', 'gauge', '1 while an operation is paused: payouts, charges or all. A pause of all is one of the others, too.'),
     ('staybase_task_every_seconds', 'gauge', 'How often a periodic task is due.'),
-    ('staybase_task_run_timestamp_seconds', 'gauge', 'When the last run of a periodic task that has ended began; 0 before the first.'),
+    ('staybase_task_run_timestamp_seconds', 'gauge', 'When the last run of a periodic task that has ended began; before the first, when the task was added.'),
     ('staybase_task_failed', 'gauge', '1 when the last run of a periodic task failed.'),
     ('staybase_database_size_bytes', 'gauge', 'Size of the database.'),
     ('staybase_database_blocks_hit_total', 'counter', 'Blocks that were found in the database''s cache.'),
@@ -56,7 +57,7 @@ insert into private.metrics (name, kind, help) values
     ('staybase_wal_archive_failures_total', 'counter', 'Failed attempts to archive a file of the log.'),
     ('staybase_wal_archive_failing', 'gauge', '1 when the last attempt to archive failed.'),
     ('staybase_wal_archived_timestamp_seconds', 'gauge', 'When a file of the log was last archived; 0 before the first.'),
-    ('staybase_backup_timestamp_seconds', 'gauge', 'Time of the last complete backup, 0 before the first. Missing where the platform makes the backups.');
+    ('staybase_backup_timestamp_seconds', 'gauge', 'Time of the last complete backup; before the first, when the database was made. Missing where the platform makes the backups.');
 
 create type private.metric as (name text, labels jsonb, value double precision);
 comment on type private.metric is 'A value of a metric.';
@@ -200,9 +201,10 @@ begin
             values
                 ('staybase_reconciliation_differences', d.open::double precision),
                 ('staybase_reconciliation_differences_age_seconds', private.seconds_since(d.since)),
-                ('staybase_reconciliation_timestamp_seconds', coalesce(extract(epoch from (
-                    select r.run_at from private.reconciliations r order by r.id desc limit 1
-                )), 0))
+                ('staybase_reconciliation_timestamp_seconds', extract(epoch from coalesce(
+                    (select r.run_at from private.reconciliations r order by r.id desc limit 1),
+                    (select t.created_at from private.periodic_tasks t where t.name = 'reconcile')
+                )))
         ) v (name, value);
 end
 $$;
@@ -217,11 +219,20 @@ as $$
     cross join lateral (
         values
             ('staybase_task_every_seconds', extract(epoch from t.every)::double precision),
-            ('staybase_task_run_timestamp_seconds', coalesce(extract(epoch from t.last_run_at), 0)),
+            ('staybase_task_run_timestamp_seconds', extract(epoch from coalesce(t.last_run_at, t.created_at))),
             ('staybase_task_failed', coalesce(t.last_error_at = t.last_run_at, false)::integer)
     ) v (name, value)
 $$;
 comment on function private.task_metrics is 'The state of every periodic task.';
+
+create function private.pause_metrics() returns setof private.metric
+language sql stable
+set search_path = ''
+as $$
+    select 'staybase_operation_paused', jsonb_build_object('operation', o.operation), private.is_paused(o.operation)::integer
+    from (values ('all'), ('payouts'), ('charges')) as o (operation)
+$$;
+comment on function private.pause_metrics is 'What is paused. Not stored by collect_metrics, because a pause stops it.';
 
 create function private.database_metrics() returns setof private.metric
 language plpgsql stable
@@ -294,7 +305,7 @@ begin
         ) v (name, value);
     if (select s.value from private.settings s where s.name = 'backups') <> 'platform' then
         return query
-            select 'staybase_backup_timestamp_seconds', '{}'::jsonb, coalesce(extract(epoch from b.at), 0)::double precision
+            select 'staybase_backup_timestamp_seconds', '{}'::jsonb, extract(epoch from coalesce(b.at, b.created_at))::double precision
             from private.backup_state b
             where b.name = 'base';
     end if;
@@ -339,6 +350,8 @@ as $$
         union all
         select * from private.task_metrics()
         union all
+        select * from private.pause_metrics()
+        union all
         select * from private.database_metrics()
     ) v
     join private.metrics m on m.name = v.name
@@ -352,11 +365,11 @@ create function public.health() returns table (part text, is_ready boolean)
 language sql stable security definer
 set search_path = ''
 as $$
-    -- the tasks run within seconds after a start of the server
-    select 'cron', pg_postmaster_start_time() > now() - interval '20 seconds'
+    -- the tasks run within seconds after a start of the server, and a pause is meant
+    select 'cron', pg_postmaster_start_time() > now() - interval '20 seconds' or private.is_paused('all')
         or exists (select from private.periodic_tasks t where greatest(t.started_at, t.last_run_at) > now() - interval '1 minute')
     union all
-    select 'mail', not exists (select from pgmq.q_mails q where q.vt < now() - interval '5 minutes')
+    select 'mail', private.is_paused('all') or not exists (select from pgmq.q_mails q where q.vt < now() - interval '5 minutes')
 $$;
 grant execute on function public.health to service_role;
 comment on function public.health is

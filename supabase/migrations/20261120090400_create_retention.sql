@@ -50,6 +50,7 @@ insert into private.retention (name, table_name, keep, age, condition, emptied, 
     ('private.reconciliations', 'private.reconciliations', '400 days', 'run_at', 'true', null, 'A year and the month in which it is closed.'),
     ('private.reconciliation_differences, resolved', 'private.reconciliation_differences', '400 days', 'resolved_at', 'resolved_at is not null', null, 'A year and the month in which it is closed. An open difference stays.'),
     ('private.lost_demand', 'private.lost_demand', '400 days', 'day', 'true', null, 'A year and the month in which hosts look back at it.'),
+    ('private.quote_counts', 'private.quote_counts', '1200 days', 'month', 'true', null, 'The longest range of figures, and the month in which hosts look back at it.'),
     ('private.lost_demand_days', 'private.lost_demand_days', '1 day', 'day', 'true', null, 'What is known of callers, in lost_demand_callers, goes when their day is over.'),
     ('public.orphan_sweeps', 'public.orphan_sweeps', '90 days', 'finished_at', 'finished_at is not null', null, 'To see that Stripe was searched.');
 insert into private.retention (name, table_name, keep, age, condition, walk, reason) values

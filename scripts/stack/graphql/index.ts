@@ -37,6 +37,8 @@ export interface Graphql {
 export interface Options {
   /** Schemas to expose, in this order. */
   searchPath?: string[];
+  /** Messages to show in place of Postgres's own, by SQLSTATE. */
+  messages?: Readonly<Record<string, string>>;
   /** Receives unexpected errors, whose details are not sent to the client; console.error by default. */
   report?: (error: unknown) => void;
 }
@@ -48,7 +50,7 @@ const SEARCH_PATH = ["graphql_public", "public", "extensions"];
  * @param sql a pool connected as `authenticator`, a role that may only switch to the callers' roles
  */
 export function createGraphql(sql: postgres.Sql, options: Options = {}): Graphql {
-  const { searchPath = SEARCH_PATH, report = console.error } = options;
+  const { searchPath = SEARCH_PATH, messages = {}, report = console.error } = options;
   const path = searchPath.map(ident).join(", ");
   const prepared = new PreparedStatements();
   const runOn =
@@ -74,7 +76,7 @@ export function createGraphql(sql: postgres.Sql, options: Options = {}): Graphql
       try {
         return { status: 200, body: await answerInTransaction(caller, readBody(body)) };
       } catch (error) {
-        return answerError(error, report);
+        return answerError(error, messages, report);
       }
     },
     reload: versions.forget,
@@ -120,7 +122,11 @@ async function askExtension(
 }
 
 /** The answer after an error, when the transaction has been rolled back. */
-function answerError(error: unknown, report: (error: unknown) => void): Answer {
+function answerError(
+  error: unknown,
+  messages: Readonly<Record<string, string>>,
+  report: (error: unknown) => void,
+): Answer {
   if (error instanceof DocumentError) {
     return { status: 200, body: jsonText({ errors: [{ message: error.message }] }) };
   }
@@ -130,7 +136,8 @@ function answerError(error: unknown, report: (error: unknown) => void): Answer {
     const lost = new RestError(503, "PGRST000", "Database connection error. Retrying the connection.");
     return { status: 503, body: jsonText(lost.toJSON()) };
   }
-  if (error instanceof postgres.PostgresError) return { status: 200, body: failed(error.message) };
+  if (error instanceof postgres.PostgresError)
+    return { status: 200, body: failed(messages[error.code] ?? error.message) };
   report(error);
   return { status: 500, body: jsonText(new RestError(500, "XX000", "GraphQL could not answer").toJSON()) };
 }

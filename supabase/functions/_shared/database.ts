@@ -3396,6 +3396,18 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      report_quote: {
+        Args: {
+          p_adults?: number;
+          p_check_in: string;
+          p_check_out: string;
+          p_children?: number;
+          p_infants?: number;
+          p_pets?: number;
+          p_property_id: string;
+        };
+        Returns: boolean;
+      };
       resolve_report: {
         Args: { p_dismiss?: boolean; p_report_id: string; p_resolution: string };
         Returns: {
@@ -3937,9 +3949,11 @@ export type Database = {
         stays: number | null;
         lead_time_days: number | null;
         average_nights: number | null;
+        quotes: number | null;
         bookings_begun: number | null;
         bookings_paid: number | null;
         paid_percent: number | null;
+        quote_paid_percent: number | null;
         cancelled_by_guest: number | null;
         cancelled_by_host: number | null;
         guest_cancellation_percent: number | null;

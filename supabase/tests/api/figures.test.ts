@@ -126,12 +126,12 @@ describe("metrics", () => {
     expect(header).toBe(
       "period_start,period_end,currency,total_nights,sold_nights,blocked_nights,channel_nights,occupancy_percent," +
         "adjusted_occupancy_percent,channel_occupancy_percent,revenue,adr,revpar,adjusted_revpar,stays,lead_time_days,average_nights," +
-        "bookings_begun,bookings_paid,paid_percent,cancelled_by_guest,cancelled_by_host,guest_cancellation_percent," +
+        "quotes,bookings_begun,bookings_paid,paid_percent,quote_paid_percent,cancelled_by_guest,cancelled_by_host,guest_cancellation_percent," +
         "host_cancellation_percent,converted_currency,converted_revenue,exchange_rate,rate_valid_from",
     );
     expect(lines).toEqual([
-      `${dayAhead(0)},${dayAhead(1)},EUR,1,0,0,0,0.00,0.00,0.00,0,,0,0,0,,,0,0,,0,0,,,,,,`,
-      `${dayAhead(1)},${dayAhead(2)},EUR,1,0,0,0,0.00,0.00,0.00,0,,0,0,0,,,0,0,,0,0,,,,,,`,
+      `${dayAhead(0)},${dayAhead(1)},EUR,1,0,0,0,0.00,0.00,0.00,0,,0,0,0,,,0,0,0,,,0,0,,,,,,`,
+      `${dayAhead(1)},${dayAhead(2)},EUR,1,0,0,0,0.00,0.00,0.00,0,,0,0,0,,,0,0,0,,,0,0,,,,,,`,
     ]);
   });
 
@@ -251,6 +251,28 @@ describe("lost demand", () => {
     );
     expect(counts.map(({ data }) => data).sort()).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1]);
     expect(await refusals()).toBe(before + 4);
+  });
+
+  it("counts a quote once for each visitor, by REST and GraphQL, also when many come at the same time", async () => {
+    const people = await Promise.all(Array.from({ length: 4 }, () => signUp("Eva")));
+    const shown = { p_property_id: home, p_check_in: dayAhead(200), p_check_out: dayAhead(204) };
+    const counts = await Promise.all(
+      people.flatMap(({ client }) => [1, 2, 3].map(() => client.rpc("report_quote", shown).throwOnError())),
+    );
+    expect(counts.filter(({ data }) => data)).toHaveLength(4);
+    const { data, errors } = await queryGraphql(
+      "mutation ($home: UUID!, $in: String!, $out: String!) { reportQuote(pPropertyId: $home, pCheckIn: $in, pCheckOut: $out) }",
+      { home, in: shown.p_check_in, out: shown.p_check_out },
+      await signUp("Cem"),
+    );
+    expect({ data, errors }).toEqual({ data: { reportQuote: true }, errors: undefined });
+    expect(
+      await requestRest(undefined, "GET", `rpc/report_quote?${new URLSearchParams(shown)}`),
+    ).toMatchObject({ status: 405 });
+    const { data: days } = await host.client
+      .rpc("host_metrics", { p_from: dayAhead(200), p_until: dayAhead(201), p_by: "day" })
+      .throwOnError();
+    expect(days).toMatchObject([{ quotes: 5, bookings_paid: 0, quote_paid_percent: 0 }]);
   });
 
   async function refusals(): Promise<number> {

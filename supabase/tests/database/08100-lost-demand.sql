@@ -1,6 +1,6 @@
 -- Lost demand: the reasons are those of the rules, no one can make them up, and the limits hold.
 begin;
-select plan(33);
+select plan(50);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Eva') as eva, null::uuid as home, null::uuid as other;
@@ -58,6 +58,46 @@ select tests.act_as('authenticated', ben) from world;
 select ok(public.report_lost_search(p_area => 'Lisboa', p_check_in => (current_date + 20)::text, p_check_out => (current_date + 22)::text, p_limit => 50) between 0 and 20, 'LD21 a search looks at 20 properties at most');
 select tests.throws_code($$select public.lost_demand('2026-01-01', '2026-02-01')$$, 'figures_not_yours', 'LD22 a guest reads none');
 
+-- quotes that were shown
+create function pg_temp.quoted(p_from integer default 20, p_nights integer default 3, p_adults integer default 1) returns boolean language sql as $$
+    select public.report_quote(home, (current_date + p_from)::text, (current_date + p_from + p_nights)::text, p_adults) from world
+$$;
+grant execute on function pg_temp.quoted to anon, authenticated, service_role;
+create function pg_temp.quotes(p_by text default 'month') returns setof public.host_metrics_period language sql as $$
+    select m.*
+    from world, public.host_metrics(
+        date_trunc('month', current_date)::date::text, (date_trunc('month', current_date) + interval '4 months')::date::text, p_by, array[home]
+    ) m
+$$;
+grant execute on function pg_temp.quotes to authenticated;
+select tests.act_as('anon');
+select pg_temp.come_from('203.0.113.10');
+select is(pg_temp.quoted(), true, 'LD34 signed out, a quote counts');
+select is(pg_temp.quoted(30), false, 'LD35 the same caller counts a property once a day');
+select is(pg_temp.report(2), 1, 'LD36 beside a refusal');
+select pg_temp.come_from('203.0.113.11');
+select is(pg_temp.quoted(20, 2), false, 'LD37 a stay that cannot be booked counts nothing');
+select is(pg_temp.quoted(50), true, 'LD38 another caller counts again');
+select is(public.report_quote(gen_random_uuid(), (current_date + 20)::text, (current_date + 23)::text), false, 'LD39 a property that does not exist counts nothing');
+select tests.throws_code(format($$select public.report_quote(%L, 'x', '2027-01-03')$$, home), 'invalid_date') from world;
+select throws_ok($$select * from private.quote_counts$$, '42501', null, 'LD41 no one reads the rows');
+select throws_ok($$insert into private.quote_counts values (gen_random_uuid(), current_date, 1, array_fill(1, array[31]))$$, '42501', null, 'LD42 nor writes them');
+select tests.act_as('authenticated', ana) from world;
+select is(pg_temp.quoted(), false, 'LD43 the host''s own quotes do not count');
+select is(sum(quotes), 2::bigint, 'LD44 the host reads them by month of check-in') from pg_temp.quotes();
+select results_eq(
+    $$select period_start from pg_temp.quotes('day') where quotes > 0$$, $$values (current_date + 20), (current_date + 50)$$, 'LD45 and by day of check-in'
+);
+select is(sum(quotes), 2::bigint, 'LD46 weeks sum to the same') from pg_temp.quotes('week');
+select is((bookings_paid, quotes, quote_paid_percent)::text, '(0,1,0.00)', 'LD47 of a quote without a booking, none is paid') from pg_temp.quotes('day') where period_start = current_date + 50;
+select tests.act_as('postgres');
+select tests.create_booking(ben, home, current_date + 50, current_date + 53) from world;
+set constraints all immediate;
+set constraints all deferred;
+select tests.act_as('authenticated', ana) from world;
+select is((bookings_paid, quotes, quote_paid_percent)::text, '(1,1,100.00)', 'LD48 the conversion from quote to paid') from pg_temp.quotes('day') where period_start = current_date + 50;
+select is((quotes, quote_paid_percent)::text, '(0,)', 'LD49 without quotes there is none') from pg_temp.quotes('day') where period_start = current_date + 51;
+
 -- the limits
 select tests.act_as('postgres');
 update private.settings set value = '2' where name = 'lost_searches_per_caller';
@@ -90,6 +130,11 @@ insert into private.lost_demand (property_id, day, reason, nights, currency, ref
 select home, current_date - n, 'taken', 2, 'EUR', 1, 1, 100 from world, unnest(array[398, 402]) n;
 select private.apply_retention();
 select is((select count(*) from private.lost_demand_callers), 0::bigint, 'LD31 callers are forgotten when their day is over');
+select is_empty(
+    $$select a.attname from pg_attribute a where a.attrelid = 'private.quote_counts'::regclass and a.attnum > 0
+      and a.attname not in ('property_id', 'month', 'quotes', 'by_day')$$,
+    'LD50 no column of the quotes is about a person'
+);
 select is((select array_agg(current_date - l.day) from private.lost_demand l where l.reason = 'taken' and l.day < current_date - 300), '{398}', 'LD32 lost demand is kept for 400 days');
 select ok((select count(*) from private.lost_demand l, world where l.property_id = home) > 1, 'LD33 and not less');
 select * from finish();

@@ -1,7 +1,7 @@
 -- Metrics: changes of status and refusals are counted without counting tables, a queue or task has series by itself, labels come from
 -- closed sets, the ledger check finds what does not balance, and only the service role may read them.
 begin;
-select plan(24);
+select plan(29);
 
 create temporary table world on commit drop as
 select tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, null::uuid as home, null::uuid as stay;
@@ -27,14 +27,14 @@ select is_empty(
 select is_empty(
     $$select m.name from (
         select * from private.business_metrics() union all select * from private.queue_metrics() union all select * from private.money_metrics()
-        union all select * from private.task_metrics() union all select * from private.database_metrics()
+        union all select * from private.task_metrics() union all select * from private.pause_metrics() union all select * from private.database_metrics()
     ) m where m.name not in (select c.name from private.metrics c) or m.value is null or m.labels is null$$,
     'M02 every value is of a metric that is described'
 );
 select cmp_ok((select count(*) from public.metrics()), '<', 250::bigint, 'M03 they are fewer than 250 series');
 select is_empty(
     $$select l.key, l.value from public.metrics() m cross join jsonb_each_text(m.labels) l
-      where l.key not in ('status', 'from', 'to', 'reason', 'queue', 'task') or l.value !~ '^[a-z][a-z_-]*$'
+      where l.key not in ('status', 'from', 'to', 'reason', 'queue', 'task', 'operation') or l.value !~ '^[a-z][a-z_-]*$'
           or pg_input_is_valid(l.value, 'uuid')$$,
     'M04 labels are names from closed sets, never ids or addresses'
 );
@@ -100,6 +100,10 @@ update pgmq.q_faxes set vt = now() - interval '10 minutes';
 select private.collect_metrics();
 select cmp_ok(pg_temp.value_of('staybase_queue_overdue_seconds', '{"queue": "faxes"}'), '>=', 600::double precision, 'M18 a job that no worker takes is overdue');
 select is(pg_temp.value_of('staybase_task_every_seconds', '{"task": "send_faxes"}'), 420::double precision, 'M19 a new task has series');
+select is(
+    pg_temp.value_of('staybase_task_run_timestamp_seconds', '{"task": "send_faxes"}'), extract(epoch from now())::double precision,
+    'M25 before its first run, a task counts from when it was added'
+);
 delete from private.job_queues where queue = 'faxes';
 select private.collect_metrics();
 select is_empty($$select from public.metrics() m where m.labels = '{"queue": "faxes"}'$$, 'M20 a queue that is gone has none');
@@ -113,6 +117,18 @@ select is(
 );
 select cmp_ok(pg_temp.value_of('staybase_ledger_unbalanced_transactions'), '>=', 1::double precision, 'M22 and counted');
 
+-- a new database, and a pause
+update private.backup_state set at = null;
+select is(
+    pg_temp.value_of('staybase_backup_timestamp_seconds'), (select extract(epoch from s.created_at)::double precision from private.backup_state s where s.name = 'base'),
+    'M26 before the first backup, its age counts from when the database was made'
+);
+select is(pg_temp.value_of('staybase_operation_paused', '{"operation": "payouts"}'), 0::double precision, 'M27 nothing is paused');
+insert into public.operation_pauses (operation, reason) values ('all', 'A test.');
+select is(pg_temp.value_of('staybase_operation_paused', '{"operation": "payouts"}'), 1::double precision, 'M28 a pause of all is one of payouts, at once');
+update private.periodic_tasks set last_run_at = now() - interval '1 hour', started_at = null;
+select pgmq.send('mails', '{}', now() - interval '1 hour');
+select results_eq('select part, is_ready from public.health()', $$values ('cron', true), ('mail', true)$$, 'M29 what a pause stops is not broken');
 select tests.act_as('authenticated', ben) from world;
 select throws_ok('select public.metrics()', '42501', null, 'M23 a user reads no metrics');
 select tests.act_as('anon');

@@ -25,7 +25,7 @@ it.each(alertRules)("$alert has a case that fires and one that stays silent", ({
   const cases = tests.flatMap(({ alert_rule_test }) =>
     alert_rule_test.filter((one) => one.alertname === alert),
   );
-  expect(cases.map(({ exp_alerts }) => exp_alerts.length).sort()).toEqual([0, 1]);
+  expect(new Set(cases.map(({ exp_alerts }) => exp_alerts.length))).toEqual(new Set([0, 1]));
 });
 
 describe("cases", () => {

@@ -193,6 +193,10 @@ describe("backup and restore", { timeout: 240_000 }, () => {
     expect(existsSync(join(project.dataDir, "restore"))).toBe(false);
     stack = await start(project);
     expect(await marks()).toEqual([1, 2, 3]);
+    await until(async () => stack.output().includes("The platform is paused"), "the pause to be said");
+    const event = run(project, "trigger", "booking.held");
+    expect(await event.ended).toBe(1);
+    expect(event.output()).toContain("The platform is paused");
 
     const keys = createKeys();
     const client = createClient<Database>(`http://127.0.0.1:${project.ports.api}`, keys.publishable, {

@@ -45,6 +45,15 @@ const get = (path: string, headers: Record<string, string> = {}, method = "GET")
 const scrape = (headers: Record<string, string> = {}) =>
   get("/functions/v1/metrics", { authorization: `Bearer ${token}`, ...headers });
 
+async function graphql(query: string): Promise<unknown> {
+  const response = await fetch(`http://127.0.0.1:${config.ports.api}/graphql/v1`, {
+    method: "POST",
+    headers: { apikey: secretKey, "content-type": "application/json" },
+    body: JSON.stringify({ query }),
+  });
+  return response.json();
+}
+
 /** The series after a collection. */
 async function collect(): Promise<Series[]> {
   await sql`select private.check_ledger()`;
@@ -138,7 +147,6 @@ describe("faults", () => {
     }, "the first archived file");
     await get("/functions/v1/reconcile", { apikey: secretKey }, "POST"); // the clock may have begun it before
     await until(async () => (await sql`select from private.reconciliations`).length > 0, "a reconciliation");
-    await sql`update private.backup_state set at = now() where name = 'base'`;
   });
 
   it("none: no alert is true", async () => {
@@ -172,6 +180,29 @@ describe("faults", () => {
     await sql`update private.settings set value = ${setting?.value} where name = 'functions_url'`;
     await sql`select private.wake_workers()`; // what the clock does every ten seconds
     await expect.poll(truth, { timeout: 30_000 }).toEqual([]);
+  });
+
+  it("none while all is paused, although nothing runs: a pause is meant", async () => {
+    await sql`insert into public.operation_pauses (operation, reason) values ('all', 'A look at the ledger.')`;
+    const series = seriesOf(await (await scrape()).text(), Date.now() / 1000 + 400);
+    const firing = alertRules.filter(
+      ({ expr }) => evaluate(expr, series, Date.now() / 1000 + 400).length > 0,
+    );
+    expect(firing.map(({ alert }) => alert)).toEqual(["PausedForLong"]);
+    expect(await (await get("/health")).json()).toMatchObject({ ready: true });
+    expect(
+      await graphql(
+        'mutation { pauseOperation(pOperation: "payouts", pReason: "Later.") { edges { node { id } } } }',
+      ),
+    ).toEqual({
+      data: null,
+      errors: [{ message: "This platform is paused. Nothing was changed." }],
+    });
+    expect(await graphql("{ currenciesCollection(first: 1) { edges { node { code } } } }")).toMatchObject({
+      data: { currenciesCollection: { edges: [{}] } },
+    });
+    await sql`update public.operation_pauses set resumed_at = now(), note = 'It is right.'`;
+    await expect.poll(truth, { timeout: 60_000 }).toEqual([]);
   });
 
   it("an archive folder that cannot be written", async () => {

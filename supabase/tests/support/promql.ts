@@ -1,4 +1,4 @@
-// Evaluates PromQL as far as our alerts use it: selectors, arithmetic and comparisons, `and`, `sum`, `increase` and `time()`. Prometheus's
+// Evaluates PromQL as far as our alerts use it: selectors, arithmetic and comparisons, `and`, `unless on()`, `sum`, `increase` and `time()`. Prometheus's
 // own grammar parses; anything else in an expression is an error. `promtool test rules` gives the same results.
 
 import type { SyntaxNode, Tree } from "@lezer/common";
@@ -71,7 +71,12 @@ export function evaluate(expression: string, series: Series[], at: number): Poin
         return points.length === 0 ? [] : [{ labels: {}, value }];
       }
       case "BinaryExpr": {
-        const [left, operator, right, ...others] = childrenOf(node);
+        const [left, operator, ...others] = childrenOf(node);
+        const right = others.pop();
+        if (operator?.name === "Unless" && others.map(text).join() === "on()") {
+          const isEmpty = vector(resultOf(the(right, node))).length === 0;
+          return isEmpty ? vector(resultOf(the(left, node))) : [];
+        }
         if (others.length > 0) return unknown(node);
         return binary(text(the(operator, node)), resultOf(the(left, node)), resultOf(the(right, node)));
       }

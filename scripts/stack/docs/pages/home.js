@@ -22,6 +22,31 @@ async function showStatus() {
 showStatus();
 setInterval(showStatus, 5_000);
 
+/** Shows what the database has: some published properties with their first photo. */
+async function showHomes() {
+  const query = new URLSearchParams({
+    select: "path,alt_text,property:properties(title,city)",
+    position: "eq.1",
+    path: "not.is.null",
+    order: "property_id",
+    limit: "6",
+  });
+  const response = await fetch(`/rest/v1/property_photos?${query}`, { headers: { apikey } });
+  const homes = response.ok ? await response.json() : [];
+  const list = document.getElementById("homes");
+  for (const { path, alt_text: alt, property } of homes) {
+    const image = Object.assign(new Image(), {
+      src: `/storage/v1/object/public/property-photos/${path}`,
+      alt,
+    });
+    const item = document.createElement("li");
+    item.append(image, `${property.title}, ${property.city}`);
+    list.append(item);
+  }
+  list.hidden = homes.length === 0;
+}
+showHomes();
+
 // Swagger UI has a dark mode; the page decides when it is on.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
