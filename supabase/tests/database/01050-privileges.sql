@@ -182,6 +182,7 @@ select bag_eq(
         ('public.save_payout_account service_role'),
         ('public.search_facets anon,authenticated,service_role'),
         ('public.search_properties anon,authenticated,service_role'),
+        ('public.set_calendar authenticated,service_role'),
         ('public.shared_wishlist anon,authenticated'),
         ('public.simulate_policy authenticated,service_role'),
         ('public.simulate_prices authenticated,service_role'),
