@@ -22,6 +22,8 @@ declare
     );
     v_prices bigint[] := array_fill(p_property.base_price, array[p_until - p_from]);
     v_weekday integer;
+    v_first integer;
+    v_last integer;
 begin
     if p_property.weekend_price is not null then
         v_weekday := extract(isodow from p_from);
@@ -33,9 +35,9 @@ begin
     end if;
     -- later spans replace earlier ones
     for v_span in 1..coalesce(array_length(v_spans, 1), 0) loop
-        for v_night in greatest(v_spans[v_span][1], 0) + 1..least(v_spans[v_span][2], p_until - p_from) loop
-            v_prices[v_night] := v_spans[v_span][3];
-        end loop;
+        v_first := greatest(v_spans[v_span][1], 0) + 1;
+        v_last := least(v_spans[v_span][2], p_until - p_from);
+        v_prices[v_first:v_last] := array_fill(v_spans[v_span][3], array[v_last - v_first + 1]);
     end loop;
     return v_prices;
 end

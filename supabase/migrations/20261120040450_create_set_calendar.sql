@@ -206,14 +206,19 @@ begin
     if v_painted = v_present then
         return;
     end if;
+    -- most calls bring new prices for the same ranges
+    update public.property_date_overrides o
+    set price = s.value
+    from unnest(v_painted) s
+    where o.property_id = p_property_id and (o.starts_on, o.ends_on) = (s.starts_on, s.ends_on) and o.price <> s.value;
     delete from public.property_date_overrides o
     where
         o.property_id = p_property_id and o.ends_on >= p_first and o.starts_on <= p_until
-        and (o.starts_on, o.ends_on, o.price) not in (select s.starts_on, s.ends_on, s.value from unnest(v_painted) s);
+        and (o.starts_on, o.ends_on) not in (select s.starts_on, s.ends_on from unnest(v_painted) s);
     insert into public.property_date_overrides (property_id, starts_on, ends_on, price)
     select p_property_id, s.starts_on, s.ends_on, s.value
     from unnest(v_painted) s
-    where (s.starts_on, s.ends_on, s.value) not in (select t.starts_on, t.ends_on, t.value from unnest(v_present) t);
+    where (s.starts_on, s.ends_on) not in (select t.starts_on, t.ends_on from unnest(v_present) t);
 end
 $$;
 comment on function private.set_calendar_prices is
@@ -287,21 +292,25 @@ begin
     if v_problems is not null then
         perform private.raise_errors(v_problems);
     end if;
+    update public.property_availability_rules c
+    set min_nights = nullif(s.value >> 16, 0), max_nights = nullif(s.value & 65535, 0)
+    from unnest(v_painted) s
+    where
+        c.property_id = p_property_id and c.kind = 'nights' and s.value > 0 and (c.starts_on, c.ends_on) = (s.starts_on, s.ends_on)
+        and (coalesce(c.min_nights, 0), coalesce(c.max_nights, 0)) <> (s.value >> 16, s.value & 65535);
     delete from public.property_availability_rules c
     where
         c.property_id = p_property_id and c.ends_on >= p_first and c.starts_on <= p_until
-        and (c.starts_on, c.ends_on, case c.kind
-            when 'nights' then coalesce(c.min_nights, 0)::bigint << 16 | coalesce(c.max_nights, 0)::bigint
-            when 'closed_to_arrival' then -1
-            else -2
-        end) not in (select s.starts_on, s.ends_on, s.value from unnest(v_painted) s);
+        and (case c.kind when 'nights' then 0 when 'closed_to_arrival' then -1 else -2 end, c.starts_on, c.ends_on)
+            not in (select least(s.value, 0), s.starts_on, s.ends_on from unnest(v_painted) s);
     insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, min_nights, max_nights)
     select
         p_property_id,
         case s.value when -1 then 'closed_to_arrival' when -2 then 'closed_to_departure' else 'nights' end::public.availability_rule_kind,
-        s.starts_on, s.ends_on, case when s.value > 0 then nullif(s.value >> 16, 0) end, case when s.value > 0 then nullif(s.value & 65535, 0) end
+        s.starts_on, s.ends_on,
+        case when s.value > 0 then nullif(s.value >> 16, 0) end, case when s.value > 0 then nullif(s.value & 65535, 0) end
     from unnest(v_painted) s
-    where (s.starts_on, s.ends_on, s.value) not in (select t.starts_on, t.ends_on, t.value from unnest(v_present) t);
+    where (least(s.value, 0), s.starts_on, s.ends_on) not in (select least(t.value, 0), t.starts_on, t.ends_on from unnest(v_present) t);
 end
 $$;
 comment on function private.set_calendar_rules is

@@ -313,6 +313,8 @@ comment on view private.price_spans_source is 'The rows that price_spans must ho
 create function private.refresh_property_search(p_properties uuid[]) returns void
 language plpgsql security definer
 set search_path = ''
+-- planning for each call took longer than running
+set plan_cache_mode = force_generic_plan
 as $$
 begin
     -- a separate statement, so that the next one sees what earlier holders of the lock committed
@@ -357,12 +359,8 @@ begin
     where t is distinct from excluded;
 
     delete from private.price_spans t
-    where t.property_id = any (p_properties) and not exists (
-        select from private.price_spans_source s
-        where
-            -- said twice, because else all properties are read
-            s.property_id = any (p_properties)
-            and (s.property_id, s.starts_on, s.ends_on, s.price) = (t.property_id, t.starts_on, t.ends_on, t.price)
+    where t.property_id = any (p_properties) and (t.property_id, t.starts_on, t.ends_on, t.price) not in (
+        select s.property_id, s.starts_on, s.ends_on, s.price from private.price_spans_source s where s.property_id = any (p_properties)
     );
     insert into private.price_spans
     select s.* from private.price_spans_source s
