@@ -179,7 +179,7 @@ comment on function private.paint_days is
     'The ranges of equal days after p_changes were painted over p_present in order, which touch [p_first, p_until). Present ranges do not overlap and touch these days; changes lie within them.';
 
 create function private.set_calendar_prices(p_property_id uuid, p_ranges private.calendar_range[], p_first date, p_until date)
-returns void
+returns boolean
 language plpgsql
 set search_path = ''
 as $$
@@ -194,7 +194,7 @@ declare
     v_painted private.day_span[];
 begin
     if v_changes = '{}' then
-        return;
+        return false;
     end if;
     v_present := array(
         select row (o.starts_on, o.ends_on, o.price, 0)::private.day_span
@@ -204,7 +204,7 @@ begin
     );
     v_painted := array(select s from private.paint_days(v_present, v_changes, p_first, p_until) s);
     if v_painted = v_present then
-        return;
+        return false;
     end if;
     -- most calls bring new prices for the same ranges
     update public.property_date_overrides o
@@ -219,13 +219,14 @@ begin
     select p_property_id, s.starts_on, s.ends_on, s.value
     from unnest(v_painted) s
     where (s.starts_on, s.ends_on) not in (select t.starts_on, t.ends_on from unnest(v_present) t);
+    return true;
 end
 $$;
 comment on function private.set_calendar_prices is
-    'Sets the prices of nights, and writes the ranges of property_date_overrides that differ.';
+    'Sets the prices of nights, and writes the ranges of property_date_overrides that differ; false when none does.';
 
 create function private.set_calendar_rules(p_property_id uuid, p_ranges private.calendar_range[], p_first date, p_until date)
-returns void
+returns boolean
 language plpgsql
 set search_path = ''
 as $$
@@ -278,7 +279,7 @@ begin
         order by k.layer, s.starts_on
     );
     if v_painted = v_present then
-        return;
+        return false;
     end if;
     select jsonb_agg(private.problem('calendar_nights_not_in_order', jsonb_build_object('range', r.number, 'day', greatest(s.starts_on, p_first))))
     into v_problems
@@ -311,10 +312,11 @@ begin
         case when s.value > 0 then nullif(s.value >> 16, 0) end, case when s.value > 0 then nullif(s.value & 65535, 0) end
     from unnest(v_painted) s
     where (least(s.value, 0), s.starts_on, s.ends_on) not in (select least(t.value, 0), t.starts_on, t.ends_on from unnest(v_present) t);
+    return true;
 end
 $$;
 comment on function private.set_calendar_rules is
-    'Sets minimum and maximum stays and closed arrivals and departures, and writes the ranges of property_availability_rules that differ.';
+    'Sets minimum and maximum stays and closed arrivals and departures, and writes the ranges of property_availability_rules that differ; false when none does.';
 
 create function private.set_calendar_blocks(p_property_id uuid, p_ranges private.calendar_range[], p_first date, p_until date)
 returns void
@@ -383,33 +385,44 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_property public.properties;
+    v_level public.co_host_level;
     v_ranges private.calendar_range[];
     v_days datemultirange;
     v_first date;
     v_until date;
+    v_is_changed boolean;
     v_blocked datemultirange;
 begin
-    if auth.uid() is not null and p_property_id not in (select private.my_properties('calendar')) then
+    -- not from my_properties, because a host may have thousands
+    v_level := (
+        select case when auth.uid() is null or p.host_id = auth.uid() then 'full' else (
+            select c.level from public.co_hosts c where c.property_id = p.id and c.profile_id = auth.uid()
+        ) end
+        from public.properties p
+        where p.id = p_property_id
+    );
+    if v_level is null then
         perform private.raise_error('own_property_not_found');
     end if;
     v_property := private.lock_property(p_property_id);
-    if v_property.id is null then
-        perform private.raise_error('own_property_not_found');
-    end if;
     v_ranges := private.read_calendar_ranges(p_ranges, v_property.currency);
-    if auth.uid() is not null and (select bool_or(r.sets_price) from unnest(v_ranges) r)
-        and p_property_id not in (select private.my_properties('full'))
-    then
+    select range_agg(daterange(r.starts_on, r.ends_on)) into v_days from unnest(v_ranges) r;
+    if v_level < 'full' and (select bool_or(r.sets_price) from unnest(v_ranges) r) then
         perform private.raise_error('update_not_allowed', '{"table": "property_date_overrides"}');
     end if;
-    select range_agg(daterange(r.starts_on, r.ends_on)) into v_days from unnest(v_ranges) r;
     v_first := lower(v_days);
     v_until := upper(v_days);
-    perform private.set_calendar_prices(p_property_id, v_ranges, v_first, v_until);
+    -- search is refreshed once, not after each statement
+    perform set_config('staybase.refresh_search', 'later', true);
+    v_is_changed := private.set_calendar_prices(p_property_id, v_ranges, v_first, v_until);
     if (select bool_or(
         r.sets_min_nights or r.sets_max_nights or r.closed_to_arrival is not null or r.closed_to_departure is not null
     ) from unnest(v_ranges) r) then
-        perform private.set_calendar_rules(p_property_id, v_ranges, v_first, v_until);
+        v_is_changed := private.set_calendar_rules(p_property_id, v_ranges, v_first, v_until) or v_is_changed;
+    end if;
+    perform set_config('staybase.refresh_search', '', true);
+    if v_is_changed then
+        perform private.refresh_property_search(array[p_property_id]);
     end if;
     if (select bool_or(r.closed is not null) from unnest(v_ranges) r) then
         perform private.set_calendar_blocks(p_property_id, v_ranges, v_first, v_until);

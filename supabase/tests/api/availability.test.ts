@@ -204,6 +204,7 @@ describe("search, calendar, bookability and the constraint", () => {
   );
   const rules = fc.record({
     min_nights: fc.integer({ min: 1, max: 3 }),
+    gap_min_nights: fc.constantFrom(null, 1, 2),
     max_nights: fc.integer({ min: 3, max: 7 }),
     check_in_weekdays: weekdays,
     check_out_weekdays: weekdays,
@@ -556,7 +557,7 @@ describe("search, calendar, bookability and the constraint", () => {
       );
       if (error !== null) {
         // A past date is refused.
-        if (error.details?.includes("past_date")) return found;
+        if (error.details?.includes("dates_have_passed")) return found;
         throw error;
       }
       for (const row of data) {

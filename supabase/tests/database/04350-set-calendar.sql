@@ -1,6 +1,6 @@
 -- One call for the calendar: layers, splitting and joining, what stays as it is, faults, rights.
 begin;
-select plan(39);
+select plan(41);
 
 create temporary table person on commit drop as
 select
@@ -128,6 +128,16 @@ select is(pg_temp.busy_call(), 365, 'SC26 a year of days');
 update seen set before = pg_temp.written();
 select is(pg_temp.busy_call(), 365, 'SC27 sent again');
 select is(pg_temp.written(), before, 'SC28 writes no row') from seen;
+
+select tests.act_as('postgres');
+select is_empty(
+    $$(select * from private.price_spans_source except select * from private.price_spans)
+      union all (select * from private.price_spans except select * from private.price_spans_source)$$, 'SC40 search has the new prices'
+);
+select is(
+    (select s.min_nights::integer from private.property_search s, ids where s.property_id = home), 1, 'SC41 and the shortest stay'
+);
+select tests.act_as('authenticated', hana) from person;
 
 -- Faults
 create function pg_temp.faults(p_ranges text) returns text language plpgsql as $$
