@@ -62,6 +62,7 @@ returns table (
 )
 language plpgsql stable security definer rows 60
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_property public.properties;

@@ -15,18 +15,18 @@ insert into public.co_hosts (property_id, profile_id, level) select home, cora, 
 insert into public.co_hosts (property_id, profile_id, level) select home, finn, 'full' from ids, person;
 
 create function pg_temp.prices() returns text language sql security definer as $$
-    select string_agg(format('%s-%s %s', to_char(starts_on, 'MMDD'), to_char(ends_on, 'MMDD'), price), ', ' order by starts_on)
+    select string_agg(format('%s/%s %s', to_char(starts_on, 'MM-DD'), to_char(ends_on, 'MM-DD'), price), ', ' order by starts_on)
     from public.property_date_overrides where property_id = (select home from ids)
 $$;
 create function pg_temp.rules() returns text language sql security definer as $$
     select string_agg(concat_ws(
-        ' ', format('%s-%s', to_char(starts_on, 'MMDD'), to_char(ends_on, 'MMDD')),
+        ' ', format('%s/%s', to_char(starts_on, 'MM-DD'), to_char(ends_on, 'MM-DD')),
         case kind when 'nights' then format('%s..%s', min_nights, max_nights) when 'closed_to_arrival' then 'A' else 'D' end
     ), ', ' order by kind, starts_on)
     from public.property_availability_rules where property_id = (select home from ids)
 $$;
 create function pg_temp.blocks() returns text language sql security definer as $$
-    select string_agg(concat_ws(' ', format('%s-%s', to_char(check_in, 'MMDD'), to_char(check_out, 'MMDD')), nullif(note, '')), ', ' order by check_in)
+    select string_agg(concat_ws(' ', format('%s/%s', to_char(check_in, 'MM-DD'), to_char(check_out, 'MM-DD')), nullif(note, '')), ', ' order by check_in)
     from public.host_blocks where property_id = (select home from ids)
 $$;
 -- every version of every row that the call writes, and the queues of what follows
@@ -59,30 +59,30 @@ select results_eq(
 );
 select is(
     concat_ws(' | ', pg_temp.prices(), pg_temp.rules(), pg_temp.blocks()),
-    '0503-0506 15000, 0508-0509 9000 | 0503-0506 3..7, 0505-0506 A, 0505-0506 D | 0505-0506', 'SC02 and writes the tables that all else reads'
+    '05-03/05-06 15000, 05-08/05-09 9000 | 05-03/05-06 3..7, 05-05/05-06 A, 05-05/05-06 D | 05-05/05-06', 'SC02 and writes the tables that all else reads'
 );
 
 -- Splitting and joining
 select lives_ok($$select c.* from ids, public.set_calendar(home, '[{"from": "2027-05-04", "until": "2027-05-05", "price": 20000}]') c$$, 'SC03 one night inside a range can be set');
-select is(pg_temp.prices(), '0503-0504 15000, 0504-0505 20000, 0505-0506 15000, 0508-0509 9000', 'SC04 the range around it is split');
+select is(pg_temp.prices(), '05-03/05-04 15000, 05-04/05-05 20000, 05-05/05-06 15000, 05-08/05-09 9000', 'SC04 the range around it is split');
 select lives_ok($$select c.* from ids, public.set_calendar(home, '[{"from": "2027-05-04", "until": "2027-05-08", "price": 15000}]') c$$, 'SC05 the same price as that of the neighbours');
-select is(pg_temp.prices(), '0503-0508 15000, 0508-0509 9000', 'SC06 joins them to one range');
+select is(pg_temp.prices(), '05-03/05-08 15000, 05-08/05-09 9000', 'SC06 joins them to one range');
 select lives_ok(
     $$select c.* from ids, public.set_calendar(home, '[{"from": "2027-05-01", "until": "2027-05-31", "price": 1000}, {"from": "2027-05-01", "until": "2027-05-31", "price": null}, {"from": "2027-05-10", "until": "2027-05-12", "price": 7000}]') c$$,
     'SC07 ranges may overlap'
 );
-select is(pg_temp.prices(), '0510-0512 7000', 'SC08 later ranges win, and null clears');
+select is(pg_temp.prices(), '05-10/05-12 7000', 'SC08 later ranges win, and null clears');
 select lives_ok($$select c.* from ids, public.set_calendar(home, '[{"from": "2027-05-04", "until": "2027-05-10", "min_nights": 5}]') c$$, 'SC09 a minimum alone');
-select is(pg_temp.rules(), '0503-0504 3..7, 0504-0506 5..7, 0506-0510 5.., 0505-0506 A, 0505-0506 D', 'SC10 leaves the maximum, the price and what is closed as they are');
+select is(pg_temp.rules(), '05-03/05-04 3..7, 05-04/05-06 5..7, 05-06/05-10 5.., 05-05/05-06 A, 05-05/05-06 D', 'SC10 leaves the maximum, the price and what is closed as they are');
 select lives_ok($$select c.* from ids, public.set_calendar(home, '[{"from": "2027-05-01", "until": "2027-05-20", "max_nights": null, "closed_to_arrival": null, "closed_to_departure": false}]') c$$, 'SC11 null and false');
-select is(pg_temp.rules(), '0503-0504 3.., 0504-0510 5..', 'SC12 clear maximum, arrivals and departures, and leave the minimum');
+select is(pg_temp.rules(), '05-03/05-04 3.., 05-04/05-10 5..', 'SC12 clear maximum, arrivals and departures, and leave the minimum');
 select lives_ok($$select c.* from ids, public.set_calendar(home, '[{"from": "2027-05-03", "until": "2027-05-10", "min_nights": null}]') c$$, 'SC13 nothing is left');
 select is(pg_temp.rules(), null, 'SC14 of rules without numbers');
 
 -- Ranges that reach beyond the call
 insert into public.property_date_overrides (property_id, starts_on, ends_on, price) select home, '2026-12-01', '2027-04-01', 8000 from ids;
 select lives_ok($$select c.* from ids, public.set_calendar(home, '[{"from": "2027-01-01", "until": "2027-01-02", "price": 30000}]') c$$, 'SC15 one night of a long range');
-select is(pg_temp.prices(), '1201-0101 8000, 0101-0102 30000, 0102-0401 8000, 0510-0512 7000', 'SC16 keeps both ends of it');
+select is(pg_temp.prices(), '12-01/01-01 8000, 01-01/01-02 30000, 01-02/04-01 8000, 05-10/05-12 7000', 'SC16 keeps both ends of it');
 
 -- Closed nights and what takes nights
 select lives_ok(
@@ -99,7 +99,7 @@ select lives_ok(
     'SC18 nights that guests have can be closed'
 );
 select is(
-    pg_temp.blocks(), '0505-0506, 0601-0604 Painter, 0606-0611 Painter, 0611-0614, 0618-0622, 0624-0701',
+    pg_temp.blocks(), '05-05/05-06, 06-01/06-04 Painter, 06-06/06-11 Painter, 06-11/06-14, 06-18/06-22, 06-24/07-01',
     'SC19 blocks take the free nights alone, an expired hold''s too; opening splits a block, which keeps its note'
 );
 select is((select count(*)::integer from ids, public.occupancies o where o.property_id = home and o.kind <> 'host_block'), 2, 'SC20 booking and external block stay');
@@ -108,7 +108,7 @@ select results_eq(
     $$values (date '2027-06-13', false, true), ('2027-06-14', false, false)$$, 'SC21 the answer tells closed nights from taken ones; a range without values only asks'
 );
 select lives_ok($$select c.* from ids, public.set_calendar(home, '[{"from": "2027-06-11", "until": "2027-07-05", "closed": true}]') c$$, 'SC22 more nights are closed');
-select is(pg_temp.blocks(), '0505-0506, 0601-0604 Painter, 0606-0611 Painter, 0611-0614, 0618-0622, 0624-0705', 'SC23 and join the block beside them, if it has no note');
+select is(pg_temp.blocks(), '05-05/05-06, 06-01/06-04 Painter, 06-06/06-11 Painter, 06-11/06-14, 06-18/06-22, 06-24/07-05', 'SC23 and join the block beside them, if it has no note');
 select lives_ok($$select c.* from ids, public.set_calendar(home, '[{"from": "2027-05-01", "until": "2027-07-05", "closed": null}]') c$$, 'SC24 null opens');
 select is(pg_temp.blocks(), null, 'SC25 every closed night');
 
@@ -198,7 +198,7 @@ select is(pg_temp.try('[{"from": "2027-09-01", "until": "2027-09-02", "price": 1
 select tests.act_as('authenticated', sam) from person;
 select is(pg_temp.try('[{"from": "2027-09-01", "until": "2027-09-02", "closed": true}]'), 'PT404', 'SC36 strangers set nothing');
 select tests.act_as('anon');
-select is(pg_temp.try('[{"from": "2027-09-01", "until": "2027-09-02", "closed": true}]'), '42501', 'SC37 and nobody does signed out');
+select is(pg_temp.try('[{"from": "2027-09-01", "until": "2027-09-02", "closed": true}]'), '42501', 'SC37 and no one does signed out');
 select tests.act_as('service_role');
 select is(pg_temp.try('[{"from": "2027-09-01", "until": "2027-09-02", "price": 13000}]'), 'ok', 'SC38 services set all');
 select throws_ok($$select public.set_calendar(gen_random_uuid(), '[{"from": "2027-09-01", "until": "2027-09-02", "closed": true}]')$$, 'PT404', null, 'SC39 a property that does not exist');
