@@ -1,6 +1,6 @@
 -- Stays that fill a gap exactly: which gaps count, and that bookability, calendar, search and booking agree; results computed by hand.
 begin;
-select plan(17);
+select plan(19);
 
 create temporary table person on commit drop as select tests.create_person('Hana') as hana, tests.create_person('Gita') as gita;
 create temporary table ids on commit drop as select tests.create_property(hana) as home from person;
@@ -72,6 +72,44 @@ select is(
 );
 select tests.act_as('authenticated', gita) from person;
 select lives_ok($$insert into public.bookings (property_id, check_in, check_out) select home, check_in, check_out from ids, gap$$, 'G17 and it can be booked');
+
+-- All stays of a month under many settings: bookability, the calendar, and the definition of a gap counted from free nights
+select tests.act_as('postgres');
+create temporary table verdicts (setting text, check_in date, check_out date, can_book boolean, by_calendar boolean, by_definition boolean) on commit drop;
+do $$
+declare
+    v_home constant uuid := (select home from ids);
+    v_at constant timestamptz := '2027-06-02 12:00+00';
+begin
+    for v_gap in 1..3 loop
+        for v_min in 2..4 loop
+            for v_kept in 0..2 loop
+                update public.properties
+                set gap_min_nights = v_gap, min_nights = v_min, preparation_nights_before = v_kept, preparation_nights_after = 2 - v_kept
+                where id = v_home;
+                insert into verdicts
+                with days as materialized (select c.* from private.property_calendar(v_home, '2027-06-01', '2027-07-15', v_at) c)
+                select
+                    format('%s of %s, %s kept', v_gap, v_min, v_kept), i.day, o.day, private.bookability(v_home, i.day, o.day, p_at => v_at) = '[]',
+                    f.is_free and i.arrival_allowed and o.departure_allowed and o.day - i.day between i.min_nights and i.max_nights,
+                    f.is_free and i.arrival_allowed and o.departure_allowed and o.day - i.day <= 14 and (
+                        o.day - i.day >= v_min
+                        or o.day - i.day >= v_gap and not o.free and not coalesce((select y.free from days y where y.day = i.day - 1), false)
+                    )
+                from days i
+                join days o on o.day > i.day and o.day <= i.day + 6
+                cross join lateral (select bool_and(n.free) as is_free from days n where n.day >= i.day and n.day < o.day) f;
+            end loop;
+        end loop;
+    end loop;
+end
+$$;
+select is_empty(
+    'select * from verdicts where can_book is distinct from by_calendar or can_book is distinct from by_definition', 'G18 all agree about every stay'
+);
+select cmp_ok(
+    (select count(*) from verdicts where can_book and check_out - check_in < rtrim(split_part(setting, ' ', 3), ',')::integer), '>=', 20::bigint, 'G19 many of them fill a gap'
+);
 
 select * from finish();
 rollback;
