@@ -12,6 +12,7 @@ import { benchLists } from "./bench/lists.ts";
 import { benchLoad } from "./bench/load.ts";
 import { benchPayments } from "./bench/payments.ts";
 import { benchSearch } from "./bench/search.ts";
+import { benchSetCalendar } from "./bench/set-calendar.ts";
 import { benchSoak } from "./bench/soak.ts";
 import { benchWorkers } from "./bench/workers.ts";
 
@@ -19,6 +20,7 @@ const benchmarks: Record<string, (size?: number) => Promise<Figure[]>> = {
   backup: benchBackup,
   boot: () => benchBoot(),
   booking: benchBooking,
+  calendar: benchSetCalendar,
   figures: benchHostFigures,
   graphql: benchGraphql,
   jobs: benchJobs,

@@ -1099,6 +1099,7 @@ export type Database = {
           early_bird_discount_percent: number;
           extra_guest_price: number;
           extra_guests_after: number;
+          gap_min_nights: number | null;
           host_id: string;
           id: string;
           last_minute_days: number;
@@ -1173,6 +1174,7 @@ export type Database = {
           early_bird_discount_percent?: number;
           extra_guest_price?: number;
           extra_guests_after?: number;
+          gap_min_nights?: number | null;
           id?: string;
           last_minute_days?: number;
           last_minute_discount_percent?: number;
@@ -1212,6 +1214,7 @@ export type Database = {
           early_bird_discount_percent?: number;
           extra_guest_price?: number;
           extra_guests_after?: number;
+          gap_min_nights?: number | null;
           last_minute_days?: number;
           last_minute_discount_percent?: number;
           max_guests?: number | null;
@@ -2437,6 +2440,7 @@ export type Database = {
           early_bird_discount_percent: number;
           extra_guest_price: number;
           extra_guests_after: number;
+          gap_min_nights: number | null;
           host_id: string;
           id: string;
           last_minute_days: number;
@@ -3035,6 +3039,7 @@ export type Database = {
           early_bird_discount_percent: number;
           extra_guest_price: number;
           extra_guests_after: number;
+          gap_min_nights: number | null;
           host_id: string;
           id: string;
           last_minute_days: number;
@@ -3175,6 +3180,7 @@ export type Database = {
           early_bird_discount_percent: number;
           extra_guest_price: number;
           extra_guests_after: number;
+          gap_min_nights: number | null;
           host_id: string;
           id: string;
           last_minute_days: number;
@@ -3623,6 +3629,21 @@ export type Database = {
           total: number;
         }[];
       };
+      set_calendar: {
+        Args: { p_property_id: string; p_ranges: Json };
+        Returns: {
+          arrival_allowed: boolean;
+          closed: boolean;
+          currency: string;
+          day: string;
+          departure_allowed: boolean;
+          free: boolean;
+          max_nights: number;
+          min_nights: number;
+          price: number;
+          reason: string;
+        }[];
+      };
       shared_wishlist: { Args: { p_token: string }; Returns: Json };
       simulate_policy: {
         Args: { p_cancellation_policy_id: string; p_from: string; p_properties?: string[]; p_until: string };
@@ -3708,6 +3729,7 @@ export type Database = {
           early_bird_discount_percent: number;
           extra_guest_price: number;
           extra_guests_after: number;
+          gap_min_nights: number | null;
           host_id: string;
           id: string;
           last_minute_days: number;
@@ -3824,6 +3846,7 @@ export type Database = {
           early_bird_discount_percent: number;
           extra_guest_price: number;
           extra_guests_after: number;
+          gap_min_nights: number | null;
           host_id: string;
           id: string;
           last_minute_days: number;

@@ -192,6 +192,31 @@ export const errors = {
     message: "The booking window is 1 to 1,125 days.",
     hint: "Send booking_window_days in this range.",
   },
+  calendar_nights_not_in_order: {
+    status: 422,
+    message: "With range {range}, the maximum stay of {day} is shorter than its minimum stay.",
+    hint: "Send min_nights and max_nights together.",
+  },
+  calendar_range_not_in_order: {
+    status: 422,
+    message: "Range {range} does not end after it begins, between the years 2000 and 2100.",
+    hint: "Send until as the day after the last.",
+  },
+  calendar_ranges_invalid: {
+    status: 422,
+    message: "A calendar is set by a list of 1 to 500 ranges.",
+    hint: "Send p_ranges as a list of objects with from and until.",
+  },
+  calendar_span_too_long: {
+    status: 422,
+    message: "The ranges of one call lie within {max_days} days.",
+    hint: "Set later days with another call.",
+  },
+  calendar_value_invalid: {
+    status: 422,
+    message: "Range {range} has a {field} that cannot be used.",
+    hint: "Send from and until as YYYY-MM-DD; price, min_nights and max_nights as whole numbers or null; closed, closed_to_arrival and closed_to_departure as true, false or null; and nothing else.",
+  },
   cancellation_not_yours: {
     status: 403,
     message: "You are not allowed to cancel this booking.",
@@ -449,6 +474,11 @@ export const errors = {
     status: 422,
     message: "Your files of the kind {kind} would be larger than {limit} bytes.",
     hint: "Delete some, or upload a smaller file.",
+  },
+  gap_min_nights_range: {
+    status: 422,
+    message: "The minimum stay in a gap is 1 to 1,125 nights.",
+    hint: "Send gap_min_nights in this range, or null for the minimum stay.",
   },
   goodwill_not_found: {
     status: 404,

@@ -8820,6 +8820,10 @@ export type introspection = {
           name: "rotateWebhookSecret";
           type: { kind: "SCALAR"; name: "String"; ofType: null };
         };
+        setCalendar: {
+          name: "setCalendar";
+          type: { kind: "OBJECT"; name: "SetCalendarDaysConnection"; ofType: null };
+        };
         suspendProfile: {
           name: "suspendProfile";
           type: { kind: "OBJECT"; name: "ReportsConnection"; ofType: null };
@@ -9114,6 +9118,7 @@ export type introspection = {
         | "ReviewNotes"
         | "Reviews"
         | "SearchFacets"
+        | "SetCalendarDays"
         | "SimulatedCancellations"
         | "SimulatedPrices"
         | "StayQuotes"
@@ -13677,6 +13682,7 @@ export type introspection = {
           name: "bookingWindowDays";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
         };
+        gapMinNights: { name: "gapMinNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         maxInfants: {
           name: "maxInfants";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
@@ -14042,6 +14048,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "gapMinNights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "maxInfants";
           type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
           defaultValue: null;
@@ -14263,6 +14274,7 @@ export type introspection = {
           type: { kind: "SCALAR"; name: "Int"; ofType: null };
           defaultValue: null;
         },
+        { name: "gapMinNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "maxInfants"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "maxPets"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
@@ -14448,6 +14460,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "gapMinNights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "maxInfants";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
@@ -14629,6 +14646,7 @@ export type introspection = {
           type: { kind: "SCALAR"; name: "Int"; ofType: null };
           defaultValue: null;
         },
+        { name: "gapMinNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "maxInfants"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "maxPets"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
@@ -18290,6 +18308,14 @@ export type introspection = {
           name: "searchProperties";
           type: { kind: "OBJECT"; name: "FoundPropertiesConnection"; ofType: null };
         };
+        setCalendarDaysCollection: {
+          name: "setCalendarDaysCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "SetCalendarDaysConnection"; ofType: null };
+          };
+        };
         sharedWishlist: { name: "sharedWishlist"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
         simulatePolicy: {
           name: "simulatePolicy";
@@ -20796,6 +20822,207 @@ export type introspection = {
         { name: "count"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "isEstimate";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    SetCalendarDays: {
+      kind: "OBJECT";
+      name: "SetCalendarDays";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        day: { name: "day"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
+        free: { name: "free"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        reason: { name: "reason"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        price: { name: "price"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        minNights: { name: "minNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        maxNights: { name: "maxNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        arrivalAllowed: { name: "arrivalAllowed"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        departureAllowed: {
+          name: "departureAllowed";
+          type: { kind: "SCALAR"; name: "Boolean"; ofType: null };
+        };
+        closed: { name: "closed"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+      };
+    };
+    SetCalendarDaysConnection: {
+      kind: "OBJECT";
+      name: "SetCalendarDaysConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "SetCalendarDaysEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+      };
+    };
+    SetCalendarDaysEdge: {
+      kind: "OBJECT";
+      name: "SetCalendarDaysEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "SetCalendarDays"; ofType: null };
+          };
+        };
+      };
+    };
+    SetCalendarDaysFilter: {
+      kind: "INPUT_OBJECT";
+      name: "SetCalendarDaysFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "day"; type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null }; defaultValue: null },
+        {
+          name: "free";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "reason";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "price";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "minNights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "maxNights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "arrivalAllowed";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "departureAllowed";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "closed";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "SetCalendarDaysFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "SetCalendarDaysFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "SetCalendarDaysFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    SetCalendarDaysOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "SetCalendarDaysOrderBy";
+      isOneOf: false;
+      inputFields: [
+        { name: "day"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        { name: "free"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "reason";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "price"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "currency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "minNights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "maxNights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "arrivalAllowed";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "departureAllowed";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "closed";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },

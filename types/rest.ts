@@ -1485,6 +1485,26 @@ export interface paths {
     patch: operations["patch_property_addresses"];
     trace?: never;
   };
+  "/rest/v1/rpc/set_calendar": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Set prices, stays and closed days of many ranges of dates
+     * @description Sets up to 500 ranges of days, all or none, within 1,000 days: [{from, until, price, min_nights, max_nights, closed, closed_to_arrival, closed_to_departure}]. until is the day after the last; later ranges win; a missing key changes nothing, null returns to the season or property, or opens. Closing leaves booked nights alone. Needs calendar rights, for prices full rights. Returns their days as property_calendar does; closed: whether a block has the night.
+     */
+    post: operations["call_set_calendar"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/property_taxes": {
     parameters: {
       query?: never;
@@ -4269,6 +4289,11 @@ export interface components {
       booking_window_days: number;
       /**
        * Format: int32
+       * @description Stays that fill a gap between two others exactly may be shorter than the minimum stay, down to this many nights; null for no exception.
+       */
+      gap_min_nights?: number | null;
+      /**
+       * Format: int32
        * @description Highest number of infants under 2, in addition to max_guests.
        */
       max_infants: number;
@@ -4483,6 +4508,11 @@ export interface components {
       booking_window_days?: number;
       /**
        * Format: int32
+       * @description Stays that fill a gap between two others exactly may be shorter than the minimum stay, down to this many nights; null for no exception.
+       */
+      gap_min_nights?: number | null;
+      /**
+       * Format: int32
        * @description Highest number of infants under 2, in addition to max_guests.
        */
       max_infants?: number;
@@ -4665,6 +4695,11 @@ export interface components {
        * @description Check-in may be at most this many days from today.
        */
       booking_window_days?: number;
+      /**
+       * Format: int32
+       * @description Stays that fill a gap between two others exactly may be shorter than the minimum stay, down to this many nights; null for no exception.
+       */
+      gap_min_nights?: number | null;
       /**
        * Format: int32
        * @description Highest number of infants under 2, in addition to max_guests.
@@ -9321,6 +9356,8 @@ export interface components {
     "rowFilter.properties.preparation_nights_after": components["schemas"]["Filter"];
     /** @description Check-in may be at most this many days from today. */
     "rowFilter.properties.booking_window_days": components["schemas"]["Filter"];
+    /** @description Stays that fill a gap between two others exactly may be shorter than the minimum stay, down to this many nights; null for no exception. */
+    "rowFilter.properties.gap_min_nights": components["schemas"]["Filter"];
     /** @description Highest number of infants under 2, in addition to max_guests. */
     "rowFilter.properties.max_infants": components["schemas"]["Filter"];
     /** @description Highest number of pets; 0 for none. */
@@ -11254,6 +11291,8 @@ export interface operations {
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
         /** @description Check-in may be at most this many days from today. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
+        /** @description Stays that fill a gap between two others exactly may be shorter than the minimum stay, down to this many nights; null for no exception. */
+        gap_min_nights?: components["parameters"]["rowFilter.properties.gap_min_nights"];
         /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
         /** @description Highest number of pets; 0 for none. */
@@ -11416,7 +11455,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `display_name_is_reserved`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `key_is_fixed`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `row_sent_twice`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_range`, `bathrooms_are_halves`, `bedrooms_range`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `description_is_plain`, `display_name_is_reserved`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `gap_min_nights_range`, `key_is_fixed`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `reference_not_found`, `row_sent_twice`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `suspension_reason_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11484,6 +11523,8 @@ export interface operations {
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
         /** @description Check-in may be at most this many days from today. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
+        /** @description Stays that fill a gap between two others exactly may be shorter than the minimum stay, down to this many nights; null for no exception. */
+        gap_min_nights?: components["parameters"]["rowFilter.properties.gap_min_nights"];
         /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
         /** @description Highest number of pets; 0 for none. */
@@ -11667,6 +11708,8 @@ export interface operations {
         preparation_nights_after?: components["parameters"]["rowFilter.properties.preparation_nights_after"];
         /** @description Check-in may be at most this many days from today. */
         booking_window_days?: components["parameters"]["rowFilter.properties.booking_window_days"];
+        /** @description Stays that fill a gap between two others exactly may be shorter than the minimum stay, down to this many nights; null for no exception. */
+        gap_min_nights?: components["parameters"]["rowFilter.properties.gap_min_nights"];
         /** @description Highest number of infants under 2, in addition to max_guests. */
         max_infants?: components["parameters"]["rowFilter.properties.max_infants"];
         /** @description Highest number of pets; 0 for none. */
@@ -11768,7 +11811,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_reserved`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `key_is_fixed`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `row_sent_twice`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `advance_notice_days_range`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `base_price_range`, `bathrooms_are_halves`, `bathrooms_missing`, `bedrooms_missing`, `bedrooms_range`, `beds_missing`, `beds_range`, `booking_window_days_range`, `cancellation_policy_of_another_host`, `check_in_weekdays_are_iso`, `check_out_precedes_check_in`, `check_out_weekdays_are_iso`, `currency_missing`, `currency_not_payable`, `description_is_plain`, `description_too_short`, `display_name_is_reserved`, `early_bird_days_range`, `early_bird_discount_range`, `extra_guest_price_range`, `extra_guests_after_range`, `gap_min_nights_range`, `key_is_fixed`, `last_minute_days_range`, `last_minute_discount_range`, `max_guests_missing`, `max_guests_range`, `max_infants_range`, `max_pets_range`, `min_nights_range`, `monthly_discount_range`, `photo_missing`, `preparation_nights_after_range`, `preparation_nights_before_range`, `price_above_maximum`, `price_below_minimum`, `prices_have_currency`, `properties_max_nights_range`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `row_sent_twice`, `source_has_id`, `source_id_is_plain`, `source_is_slug`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `title_is_plain`, `unknown_cancellation_policy`, `unknown_currency`, `unknown_time_zone`, `value_missing`, `value_too_long`, `weekend_price_range`, `weekly_discount_range`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -19247,6 +19290,105 @@ export interface operations {
       };
       /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
       429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_set_calendar: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_property_id: string;
+          p_ranges: unknown;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: date */
+            day: string | null;
+            free: boolean | null;
+            reason: string | null;
+            /** Format: int64 */
+            price: number | null;
+            currency: string | null;
+            /** Format: int32 */
+            min_nights: number | null;
+            /** Format: int32 */
+            max_nights: number | null;
+            arrival_allowed: boolean | null;
+            departure_allowed: boolean | null;
+            closed: boolean | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_not_in_steps`, `calendar_nights_not_in_order`, `calendar_range_not_in_order`, `calendar_ranges_invalid`, `calendar_span_too_long`, `closed_to_arrival`, `closed_to_departure`, `currency_differs_from_property`, `key_is_fixed`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
         headers: {
           [name: string]: unknown;
         };

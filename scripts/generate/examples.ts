@@ -80,6 +80,15 @@ export const exampleRequests: Record<string, ExampleRequest> = {
       alt_text: "The kitchen",
     },
   },
+  "rpc/set_calendar": {
+    body: {
+      p_property_id: property_id,
+      p_ranges: [
+        { from: "2027-08-01", until: "2027-09-01", price: 26_000, min_nights: 5 },
+        { from: "2027-08-14", until: "2027-08-16", closed: true },
+      ],
+    },
+  },
   "rpc/pause_property": { body: { p_property_id: property_id } },
   "rpc/publish_property": { body: { p_property_id: property_id } },
   "post host_blocks": {

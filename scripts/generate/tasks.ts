@@ -121,6 +121,7 @@ export const tasks = [
       "post cancellation_policies": "Create a cancellation policy of your own",
       "patch cancellation_policies": "Change a cancellation policy of your own",
       "delete cancellation_policies": "Delete a cancellation policy of your own",
+      "rpc/set_calendar": "Set prices, stays and closed days of many ranges of dates",
       "post property_availability_rules": "Add an availability rule to a property",
       "patch property_availability_rules": "Change an availability rule",
       "delete property_availability_rules": "Delete an availability rule",

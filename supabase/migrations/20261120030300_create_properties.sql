@@ -21,6 +21,7 @@ insert into private.errors (code, status, message, hint) values
     ('preparation_nights_before_range', 422, 'A property keeps 0 to 2 nights free before a stay.', 'Send preparation_nights_before in this range.'),
     ('preparation_nights_after_range', 422, 'A property keeps 0 to 2 nights free after a stay.', 'Send preparation_nights_after in this range.'),
     ('booking_window_days_range', 422, 'The booking window is 1 to 1,125 days.', 'Send booking_window_days in this range.'),
+    ('gap_min_nights_range', 422, 'The minimum stay in a gap is 1 to 1,125 nights.', 'Send gap_min_nights in this range, or null for the minimum stay.'),
     ('max_infants_range', 422, 'A property takes 0 to 5 infants.', 'Send max_infants in this range.'),
     ('max_pets_range', 422, 'A property takes 0 to 10 pets.', 'Send max_pets in this range.'),
     ('prices_have_currency', 422, 'A price needs a currency.', 'Send the currency together with the price.'),
@@ -102,6 +103,7 @@ create table public.properties (
         constraint properties_preparation_nights_after_range check (preparation_nights_after between 0 and 2),
     booking_window_days smallint not null default 365
         constraint properties_booking_window_days_range check (booking_window_days between 1 and 1125),
+    gap_min_nights smallint constraint properties_gap_min_nights_range check (gap_min_nights between 1 and 1125),
     max_infants smallint not null default 5 constraint properties_max_infants_range check (max_infants between 0 and 5),
     max_pets smallint not null default 0 constraint properties_max_pets_range check (max_pets between 0 and 10),
 
@@ -170,6 +172,8 @@ comment on column public.properties.advance_notice_cut_off is 'On the last day t
 comment on column public.properties.preparation_nights_before is 'Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts.';
 comment on column public.properties.preparation_nights_after is 'Nights kept free after a stay.';
 comment on column public.properties.booking_window_days is 'Check-in may be at most this many days from today.';
+comment on column public.properties.gap_min_nights is
+    'Stays that fill a gap between two others exactly may be shorter than the minimum stay, down to this many nights; null for no exception.';
 comment on column public.properties.max_infants is 'Highest number of infants under 2, in addition to max_guests.';
 comment on column public.properties.max_pets is 'Highest number of pets; 0 for none.';
 comment on column public.properties.currency is 'ISO 4217 code of all prices of this property.';
@@ -231,7 +235,7 @@ declare
     v_columns constant text := 'title, description, property_type, room_type, max_guests, bedrooms, beds, bathrooms, time_zone, '
         'check_in_from, check_in_until, check_out_until, booking_mode, cancellation_policy_id, min_nights, max_nights, '
         'check_in_weekdays, check_out_weekdays, advance_notice_days, advance_notice_cut_off, preparation_nights_before, '
-        'preparation_nights_after, booking_window_days, max_infants, max_pets, currency, base_price, weekend_price, '
+        'preparation_nights_after, booking_window_days, gap_min_nights, max_infants, max_pets, currency, base_price, weekend_price, '
         'weekly_discount_percent, monthly_discount_percent, early_bird_days, early_bird_discount_percent, last_minute_days, '
         'last_minute_discount_percent, extra_guest_price, extra_guests_after';
 begin

@@ -158,7 +158,12 @@ begin
                 case when extract(isodow from i.check_out)::smallint <> all (p.check_out_weekdays) then 'check_out_weekday' end,
                 case when i.rules[3] & 1 <> 0 then 'closed_to_arrival' end,
                 case when i.rules[3] & 2 <> 0 then 'closed_to_departure' end,
-                case when i.nights < p.min_nights then 'min_stay' end,
+                case
+                    when i.nights < p.min_nights and (
+                        i.nights >= p.gap_min_nights
+                        and private.fills_gap(i.property_id, i.check_in, i.check_out, p_ignore_booking, p_at)
+                    ) is not true then 'min_stay'
+                end,
                 case when i.nights > p.max_nights then 'max_stay' end,
                 case when p.is_taken then 'taken' end
             ], null) as codes,
@@ -203,7 +208,7 @@ begin
             -- only the columns that are needed, because a query prepares every column that it passes on
             select
                 c.status, c.max_guests, c.max_infants, c.max_pets, c.time_zone, c.advance_notice_days, c.advance_notice_cut_off,
-                c.booking_window_days, c.check_in_weekdays, c.check_out_weekdays,
+                c.booking_window_days, c.gap_min_nights, c.check_in_weekdays, c.check_out_weekdays,
                 coalesce(i.rules[1], i.season[1], c.min_nights) as min_nights,
                 coalesce(i.rules[2], i.season[2], c.max_nights) as max_nights,
                 -- null for a draft without time zone

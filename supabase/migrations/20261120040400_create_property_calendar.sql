@@ -1,8 +1,8 @@
 -- Purpose: the public calendar of a property, one row a day, and the prices of its nights.
 -- Touches: private.night_prices, nightly_prices, property_calendar, visible_calendar, allow_caching; public.property_calendar.
 -- Watch: the calendar agrees with bookability: a stay can be booked when its nights are free, its first day allows arrival, its last allows
--- departure, and its length is within min_nights and max_nights of the first day. It never shows why a night is taken. Ranges
--- are joined by day; no function is called for each day.
+-- departure, and its length is within min_nights and max_nights of the first day, which has the length of a gap that a stay may fill. It
+-- never shows why a night is taken. Ranges are joined by day; no function is called for each day.
 
 insert into private.errors (code, status, message, hint) values
     ('invalid_calendar_range', 400, 'A calendar has 1 to 400 days between 2000 and 2100.', 'Send p_from and p_to; p_to is the day after the last.');
@@ -22,6 +22,8 @@ declare
     );
     v_prices bigint[] := array_fill(p_property.base_price, array[p_until - p_from]);
     v_weekday integer;
+    v_first integer;
+    v_last integer;
 begin
     if p_property.weekend_price is not null then
         v_weekday := extract(isodow from p_from);
@@ -33,9 +35,9 @@ begin
     end if;
     -- later spans replace earlier ones
     for v_span in 1..coalesce(array_length(v_spans, 1), 0) loop
-        for v_night in greatest(v_spans[v_span][1], 0) + 1..least(v_spans[v_span][2], p_until - p_from) loop
-            v_prices[v_night] := v_spans[v_span][3];
-        end loop;
+        v_first := greatest(v_spans[v_span][1], 0) + 1;
+        v_last := least(v_spans[v_span][2], p_until - p_from);
+        v_prices[v_first:v_last] := array_fill(v_spans[v_span][3], array[v_last - v_first + 1]);
     end loop;
     return v_prices;
 end
@@ -60,6 +62,7 @@ returns table (
 )
 language plpgsql stable security definer rows 60
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_property public.properties;
@@ -70,17 +73,14 @@ begin
     select * into v_property from public.properties p where p.id = p_property_id;
     v_property.time_zone := coalesce(v_property.time_zone, 'UTC'); -- a draft may have no time zone
     v_today := (p_at at time zone v_property.time_zone)::date;
-    -- the first possible check-in of a booking made at p_at
-    v_earliest := v_today + v_property.advance_notice_days;
-    while private.has_passed(
-        v_earliest - v_property.advance_notice_days + v_property.advance_notice_cut_off, v_property.time_zone, p_at
-    ) loop
-        v_earliest := v_earliest + 1;
-    end loop;
+    v_earliest := private.first_check_in(v_property, p_at);
     -- nights that cannot be booked: taken nights, and nights that must stay free between two stays
     select range_agg(o.nights) into v_taken
     from private.kept_nights(
-        p_property_id, p_from, p_to, v_property.preparation_nights_before, v_property.preparation_nights_after, null, p_at
+        p_property_id, p_from - 1,
+        -- a gap that matters is shorter than the longest minimum stay
+        p_to + case when v_property.gap_min_nights is null then 0 else 1125 end,
+        v_property.preparation_nights_before, v_property.preparation_nights_after, null, p_at
     ) o;
     v_taken := coalesce(v_taken, '{}');
 
@@ -94,7 +94,7 @@ begin
             when v_taken @> n.night then 'unavailable'
         end,
         n.price, v_property.currency,
-        coalesce(r.min_nights, s.min_nights, v_property.min_nights),
+        least(coalesce(r.min_nights, s.min_nights, v_property.min_nights), g.nights)::smallint,
         coalesce(r.max_nights, s.max_nights, v_property.max_nights),
         v_property.status = 'published'
             and n.night >= v_earliest and n.night <= v_today + v_property.booking_window_days
@@ -127,6 +127,11 @@ begin
         from public.property_availability_rules c
         where c.property_id = p_property_id and c.kind = 'closed_to_departure' and c.starts_on < p_to and c.ends_on > p_from
     ) z on z.day = n.night
+    left join (
+        select lower(u.gap) as day, upper(u.gap) - lower(u.gap) as nights
+        from unnest(datemultirange(daterange(v_earliest, null)) - v_taken) as u (gap)
+        where upper(u.gap) - lower(u.gap) >= v_property.gap_min_nights
+    ) g on g.day = n.night
     order by n.night;
 end
 $$;

@@ -66,7 +66,7 @@ comment on column private.property_search.x is 'Web Mercator x of the public poi
 comment on column private.property_search.y is 'Web Mercator y of the public point: metres north of the equator.';
 comment on column private.property_search.amenities is 'The amenities of the property, as bits of amenities.bit.';
 comment on column private.property_search.lacks is 'The result of lacks_mask: what the property cannot offer, and its types.';
-comment on column private.property_search.min_nights is 'The shortest stay that the property, a season or an availability rule allows on any date.';
+comment on column private.property_search.min_nights is 'The shortest stay that the property, a season, an availability rule or a gap allows on any date.';
 comment on column private.property_search.max_nights is 'The longest stay that the property, a season or an availability rule allows on any date.';
 comment on column private.property_search.bedrooms is '-1 when unknown, as for some imported properties.';
 comment on column private.property_search.own_price is 'The lowest price of a season or date override; base_price when there is none.';
@@ -253,7 +253,7 @@ cross join lateral (
     select 1.26 * (c.step - 1) / least(p.base_price, p.weekend_price, s.own_price, o.own_price)::double precision as rounding
 ) e
 cross join lateral (
-    select least(p.min_nights, s.min_nights, r.min_nights) as shortest, greatest(p.max_nights, s.max_nights, r.max_nights) as longest
+    select least(p.min_nights, s.min_nights, r.min_nights, p.gap_min_nights) as shortest, greatest(p.max_nights, s.max_nights, r.max_nights) as longest
 ) n
 cross join lateral (select private.children_allowed(p.id) as children_allowed) h
 cross join lateral (
@@ -313,6 +313,8 @@ comment on view private.price_spans_source is 'The rows that price_spans must ho
 create function private.refresh_property_search(p_properties uuid[]) returns void
 language plpgsql security definer
 set search_path = ''
+-- planning for each call took longer than running
+set plan_cache_mode = force_generic_plan
 as $$
 begin
     -- a separate statement, so that the next one sees what earlier holders of the lock committed
@@ -357,12 +359,8 @@ begin
     where t is distinct from excluded;
 
     delete from private.price_spans t
-    where t.property_id = any (p_properties) and not exists (
-        select from private.price_spans_source s
-        where
-            -- said twice, because else all properties are read
-            s.property_id = any (p_properties)
-            and (s.property_id, s.starts_on, s.ends_on, s.price) = (t.property_id, t.starts_on, t.ends_on, t.price)
+    where t.property_id = any (p_properties) and (t.property_id, t.starts_on, t.ends_on, t.price) not in (
+        select s.property_id, s.starts_on, s.ends_on, s.price from private.price_spans_source s where s.property_id = any (p_properties)
     );
     insert into private.price_spans
     select s.* from private.price_spans_source s
@@ -381,6 +379,9 @@ declare
     v_key constant text := tg_argv[0];
     v_properties uuid[];
 begin
+    if current_setting('staybase.refresh_search', true) = 'later' then
+        return null;
+    end if;
     execute case tg_op
         when 'INSERT' then format('select array_agg(distinct %1$I) from new_rows', v_key)
         when 'DELETE' then format('select array_agg(distinct %1$I) from old_rows', v_key)
@@ -393,7 +394,7 @@ begin
 end
 $$;
 comment on function private.refresh_search is
-    'Trigger after a statement: refreshes the properties whose ids are in the column that its argument names. Definer, because no API role may write property_search.';
+    'Trigger after a statement: refreshes the properties whose ids are in the column that its argument names, unless set_calendar does it itself. Definer, because no API role may write property_search.';
 
 -- Inserts need no trigger, because a property begins as a draft; deletes cascade to property_search.
 create trigger _200_refresh_search after update on public.properties

@@ -1096,6 +1096,7 @@ export type Database = {
           early_bird_discount_percent: number;
           extra_guest_price: number;
           extra_guests_after: number;
+          gap_min_nights: number | null;
           host_id: string;
           id: string;
           last_minute_days: number;
@@ -1170,6 +1171,7 @@ export type Database = {
           early_bird_discount_percent?: number;
           extra_guest_price?: number;
           extra_guests_after?: number;
+          gap_min_nights?: number | null;
           host_id?: string;
           id?: string;
           last_minute_days?: number;
@@ -1212,6 +1214,7 @@ export type Database = {
           early_bird_discount_percent?: number;
           extra_guest_price?: number;
           extra_guests_after?: number;
+          gap_min_nights?: number | null;
           last_minute_days?: number;
           last_minute_discount_percent?: number;
           max_guests?: number | null;
@@ -2393,6 +2396,7 @@ export type Database = {
           early_bird_discount_percent: number;
           extra_guest_price: number;
           extra_guests_after: number;
+          gap_min_nights: number | null;
           host_id: string;
           id: string;
           last_minute_days: number;
@@ -2991,6 +2995,7 @@ export type Database = {
           early_bird_discount_percent: number;
           extra_guest_price: number;
           extra_guests_after: number;
+          gap_min_nights: number | null;
           host_id: string;
           id: string;
           last_minute_days: number;
@@ -3131,6 +3136,7 @@ export type Database = {
           early_bird_discount_percent: number;
           extra_guest_price: number;
           extra_guests_after: number;
+          gap_min_nights: number | null;
           host_id: string;
           id: string;
           last_minute_days: number;
@@ -3579,6 +3585,21 @@ export type Database = {
           total: number;
         }[];
       };
+      set_calendar: {
+        Args: { p_property_id: string; p_ranges: Json };
+        Returns: {
+          arrival_allowed: boolean;
+          closed: boolean;
+          currency: string;
+          day: string;
+          departure_allowed: boolean;
+          free: boolean;
+          max_nights: number;
+          min_nights: number;
+          price: number;
+          reason: string;
+        }[];
+      };
       shared_wishlist: { Args: { p_token: string }; Returns: Json };
       simulate_policy: {
         Args: { p_cancellation_policy_id: string; p_from: string; p_properties?: string[]; p_until: string };
@@ -3664,6 +3685,7 @@ export type Database = {
           early_bird_discount_percent: number;
           extra_guest_price: number;
           extra_guests_after: number;
+          gap_min_nights: number | null;
           host_id: string;
           id: string;
           last_minute_days: number;
@@ -3780,6 +3802,7 @@ export type Database = {
           early_bird_discount_percent: number;
           extra_guest_price: number;
           extra_guests_after: number;
+          gap_min_nights: number | null;
           host_id: string;
           id: string;
           last_minute_days: number;

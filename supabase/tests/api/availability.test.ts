@@ -205,6 +205,7 @@ describe("search, calendar, bookability and the constraint", () => {
   );
   const rules = fc.record({
     min_nights: fc.integer({ min: 1, max: 3 }),
+    gap_min_nights: fc.constantFrom(null, 1, 2),
     max_nights: fc.integer({ min: 3, max: 7 }),
     check_in_weekdays: weekdays,
     check_out_weekdays: weekdays,
@@ -250,9 +251,20 @@ describe("search, calendar, bookability and the constraint", () => {
     overrides: fc.array(fc.record({ range, price: fc.integer({ min: 5_000, max: 30_000 }) }), {
       maxLength: 2,
     }),
-    closed: fc.array(
-      fc.record({ range, kind: fc.constantFrom("closed_to_arrival", "closed_to_departure", "nights") }),
-      { maxLength: 3 },
+    // what one call of set_calendar sets
+    calendar: fc.array(
+      fc.record({
+        range,
+        values: fc.constantFrom(
+          { closed_to_arrival: true },
+          { closed_to_departure: true },
+          { min_nights: 2, max_nights: 6 },
+          { closed: true },
+          { price: 8_000, min_nights: null },
+          { price: null, closed: false, closed_to_arrival: null },
+        ),
+      }),
+      { maxLength: 4 },
     ),
     taken: fc.array(
       fc.record({
@@ -361,7 +373,7 @@ describe("search, calendar, bookability and the constraint", () => {
     zone: string,
     rule: typeof rules extends fc.Arbitrary<infer T> ? T : never,
   ) {
-    const { children, fees, taxes, season, overrides, closed, taken, ...columns } = rule;
+    const { children, fees, taxes, season, overrides, calendar, taken, ...columns } = rule;
     await sql.begin(async (tx) => {
       // Rows that clash with earlier ones are skipped.
       const attempt = (write: (tx: postgres.TransactionSql) => Promise<unknown>) =>
@@ -418,13 +430,13 @@ describe("search, calendar, bookability and the constraint", () => {
             values (${property}, ${dayAhead(range.from)}, ${dayAhead(range.until)}, ${price})`,
         );
       }
-      for (const { range, kind } of closed) {
-        await attempt(
-          (
-            tx,
-          ) => tx`insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, min_nights, max_nights)
-            values (${property}, ${kind}, ${dayAhead(range.from)}, ${dayAhead(range.until)}, ${kind === "nights" ? 2 : null}, ${kind === "nights" ? 6 : null})`,
-        );
+      if (calendar.length > 0) {
+        const ranges = calendar.map(({ range, values }) => ({
+          from: dayAhead(range.from),
+          until: dayAhead(range.until),
+          ...values,
+        }));
+        await tx`select private.set_calendar(${property}, ${tx.json(ranges)})`;
       }
     });
   }
@@ -557,7 +569,7 @@ describe("search, calendar, bookability and the constraint", () => {
       );
       if (error !== null) {
         // A past date is refused.
-        if (error.details?.includes("past_date")) return found;
+        if (error.details?.includes("dates_have_passed")) return found;
         throw error;
       }
       for (const row of data) {

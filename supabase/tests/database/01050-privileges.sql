@@ -72,6 +72,7 @@ select bag_eq(
         ('graphql_shapes.contacts authenticated'),
         ('graphql_shapes.count_facets anon,authenticated,service_role'),
         ('graphql_shapes.list_calendar_days anon,authenticated,service_role'),
+        ('graphql_shapes.set_days authenticated,service_role'),
         ('graphql_shapes.make_stay_quote anon,authenticated,service_role'),
         ('graphql_shapes.property anon,authenticated,service_role'),
         ('graphql_shapes.property anon,authenticated,service_role'),
@@ -183,6 +184,7 @@ select bag_eq(
         ('public.save_payout_account service_role'),
         ('public.search_facets anon,authenticated,service_role'),
         ('public.search_properties anon,authenticated,service_role'),
+        ('public.set_calendar authenticated,service_role'),
         ('public.shared_wishlist anon,authenticated'),
         ('public.simulate_policy authenticated,service_role'),
         ('public.simulate_prices authenticated,service_role'),
@@ -273,6 +275,7 @@ select bag_eq(
         ('unread_count authenticated'),
         ('unsuspend_profile authenticated,service_role'),
         ('visible_bookability anon,authenticated,service_role'),
+        ('set_calendar_as_caller authenticated,service_role'),
         ('visible_calendar anon,authenticated,service_role'),
         ('webhook_secret authenticated')$$,
     'P07 exactly these private functions act with the owner''s rights for an API role'
@@ -350,28 +353,28 @@ select bag_eq(
         ('properties authenticated INSERT advance_notice_cut_off, advance_notice_days, base_price, bathrooms, bedrooms, '
             || 'beds, booking_mode, booking_window_days, cancellation_policy_id, check_in_from, check_in_until, '
             || 'check_in_weekdays, check_out_until, check_out_weekdays, currency, description, early_bird_days, '
-            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, id, last_minute_days, '
+            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, gap_min_nights, id, last_minute_days, '
             || 'last_minute_discount_percent, max_guests, max_infants, max_nights, max_pets, min_nights, '
             || 'monthly_discount_percent, preparation_nights_after, preparation_nights_before, property_type, room_type, '
             || 'time_zone, title, weekend_price, weekly_discount_percent'),
         ('properties authenticated UPDATE advance_notice_cut_off, advance_notice_days, base_price, bathrooms, bedrooms, '
             || 'beds, booking_mode, booking_window_days, cancellation_policy_id, check_in_from, check_in_until, '
             || 'check_in_weekdays, check_out_until, check_out_weekdays, currency, description, early_bird_days, '
-            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, id, last_minute_days, '
+            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, gap_min_nights, id, last_minute_days, '
             || 'last_minute_discount_percent, max_guests, max_infants, max_nights, max_pets, min_nights, '
             || 'monthly_discount_percent, preparation_nights_after, preparation_nights_before, property_type, room_type, '
             || 'time_zone, title, weekend_price, weekly_discount_percent'),
         ('properties service_role INSERT advance_notice_cut_off, advance_notice_days, base_price, bathrooms, bedrooms, '
             || 'beds, booking_mode, booking_window_days, cancellation_policy_id, check_in_from, check_in_until, '
             || 'check_in_weekdays, check_out_until, check_out_weekdays, currency, description, early_bird_days, '
-            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, host_id, id, last_minute_days, '
+            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, gap_min_nights, host_id, id, last_minute_days, '
             || 'last_minute_discount_percent, max_guests, max_infants, max_nights, max_pets, min_nights, '
             || 'monthly_discount_percent, preparation_nights_after, preparation_nights_before, property_type, room_type, '
             || 'source, source_id, time_zone, title, weekend_price, weekly_discount_percent'),
         ('properties service_role UPDATE advance_notice_cut_off, advance_notice_days, base_price, bathrooms, bedrooms, '
             || 'beds, booking_mode, booking_window_days, cancellation_policy_id, check_in_from, check_in_until, '
             || 'check_in_weekdays, check_out_until, check_out_weekdays, currency, description, early_bird_days, '
-            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, last_minute_days, '
+            || 'early_bird_discount_percent, extra_guest_price, extra_guests_after, gap_min_nights, last_minute_days, '
             || 'last_minute_discount_percent, max_guests, max_infants, max_nights, max_pets, min_nights, '
             || 'monthly_discount_percent, preparation_nights_after, preparation_nights_before, property_type, room_type, '
             || 'source, source_id, time_zone, title, weekend_price, weekly_discount_percent'),
@@ -428,6 +431,8 @@ select bag_eq(
         ('graphql_shapes.calendar_days anon SELECT'),
         ('graphql_shapes.calendar_days authenticated SELECT'),
         ('graphql_shapes.calendar_days service_role SELECT'),
+        ('graphql_shapes.set_calendar_days authenticated SELECT'),
+        ('graphql_shapes.set_calendar_days service_role SELECT'),
         ('graphql_shapes.found_properties anon SELECT'),
         ('graphql_shapes.found_properties authenticated SELECT'),
         ('graphql_shapes.found_properties service_role SELECT'),
