@@ -5,5 +5,5 @@
 create table private.calendars (
     id uuid default gen_random_uuid() constraint calendars_pkey primary key
 );
-comment on table private.calendars is 'A row for each set of linked properties. Whoever writes nights of one of them locks the property, then this row.';
+comment on table private.calendars is 'A row for each set of linked properties. A writer of their nights locks the property, then this row.';
 alter table private.calendars enable row level security;

@@ -1,8 +1,8 @@
 -- Purpose: links properties that share rooms, so that a night of one takes the night of the others.
 -- Touches: private.lock_linked_properties, lock_own_properties, refuse_clashing_links, copy_nights, link_properties, unlink_property;
 -- public.link_properties, unlink_property.
--- Watch: these lock all linked properties in the order of their ids, then their calendars. Everybody else locks one property, then its
--- calendar, so nobody waits in a circle.
+-- Watch: these lock all linked properties in the order of their ids, then their calendars. Everyone else locks one property, then its
+-- calendar, so no two wait for each other.
 
 insert into private.errors (code, status, message, hint) values
     ('invalid_parts', 422, 'A property has 1 to 19 other properties as parts.', 'Send the ids of other properties in p_part_ids.'),

@@ -563,7 +563,7 @@ describe("search, calendar, bookability and the constraint", () => {
       );
       if (error !== null) {
         // A past date is refused.
-        if (error.details?.includes("past_date")) return found;
+        if (error.details?.includes("dates_have_passed")) return found;
         throw error;
       }
       for (const row of data) {
