@@ -2567,6 +2567,7 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      calendar_to_export: { Args: { p_token: string }; Returns: Json };
       cancel_booking: {
         Args: { p_booking_id: string; p_reason?: string };
         Returns: {
@@ -3493,7 +3494,9 @@ export type Database = {
           table_name: string;
         }[];
       };
+      reveal_calendar_link: { Args: { p_channel: string; p_property_id: string }; Returns: string };
       reveal_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
+      rotate_calendar_link: { Args: { p_channel: string; p_property_id: string }; Returns: string };
       rotate_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
       save_customer: { Args: { p_actor: string; p_customer_id: string }; Returns: string };
       save_orphan_page: {

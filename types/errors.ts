@@ -192,6 +192,11 @@ export const errors = {
     message: "The booking window is 1 to 1,125 days.",
     hint: "Send booking_window_days in this range.",
   },
+  calendar_not_yours: {
+    status: 404,
+    message: "You manage no calendar of a property with this id.",
+    hint: "Send the id of a property that you host or co-host.",
+  },
   cancellation_not_yours: {
     status: 403,
     message: "You are not allowed to cancel this booking.",
@@ -212,6 +217,11 @@ export const errors = {
     message:
       "Steps are a list of 1 to 10 objects with refund_percent and nights_kept; only the last has no condition.",
     hint: "Compare with the steps of a common policy, such as flexible.",
+  },
+  channel_is_slug: {
+    status: 422,
+    message: "A channel is 1 to 40 lower-case letters, digits, hyphens and underscores.",
+    hint: "Send a name such as airbnb, booking_com or vrbo.",
   },
   charge_unexplained: {
     status: 409,
@@ -1442,6 +1452,11 @@ export const errors = {
     status: 422,
     message: "A title is one line of 1 to 150 characters of plain text.",
     hint: "Shorten the title, and remove HTML and control characters.",
+  },
+  too_many_calendar_links: {
+    status: 422,
+    message: "A property can have up to {limit} calendar links.",
+    hint: "Use one of those that exist.",
   },
   too_many_files: {
     status: 422,

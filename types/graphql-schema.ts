@@ -8786,8 +8786,16 @@ export type introspection = {
           name: "resumeOperation";
           type: { kind: "OBJECT"; name: "OperationPausesConnection"; ofType: null };
         };
+        revealCalendarLink: {
+          name: "revealCalendarLink";
+          type: { kind: "SCALAR"; name: "String"; ofType: null };
+        };
         revealWebhookSecret: {
           name: "revealWebhookSecret";
+          type: { kind: "SCALAR"; name: "String"; ofType: null };
+        };
+        rotateCalendarLink: {
+          name: "rotateCalendarLink";
           type: { kind: "SCALAR"; name: "String"; ofType: null };
         };
         rotateWebhookSecret: {

@@ -13,6 +13,7 @@ export const growing: Record<string, Size> = {
   "private.booking_events": { rows: 3e6, values: { booking_id: 1e6 } },
   "private.bookings": { rows: 1e6, values: { host_id: 2e4, guest_id: 3e5, property_id: 5e4 } },
   "private.bounced_addresses": { rows: 1e4 },
+  "private.calendar_links": { rows: 5e4, values: { property_id: 2e4, channel: 10 } },
   "private.co_hosted_bookings": { rows: 2e5, values: { profile_id: 2e3, property_id: 1e4, booking_id: 1e5 } },
   "private.files": { rows: 3e6, values: { owner_id: 2e5 } },
   "private.fraud_warnings": { rows: 1e4 },
