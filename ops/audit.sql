@@ -41,7 +41,9 @@ with shared_nights as (
     from public.occupancies a
     join public.occupancies b on b.property_id = a.property_id and b.id > a.id and b.check_in < a.check_out + 3 and b.check_out > a.check_in - 3
     where
-        private.footprint(a.kind, a.check_in, a.check_out, a.preparation_before, a.preparation_after)
+        -- what was sold on another platform may lie over anything
+        'external_block' not in (a.kind, b.kind)
+        and private.footprint(a.kind, a.check_in, a.check_out, a.preparation_before, a.preparation_after)
         && private.footprint(b.kind, b.check_in, b.check_out, b.preparation_before, b.preparation_after)
 ),
 nights as (

@@ -1558,25 +1558,25 @@ export interface paths {
     };
     /**
      * List nights booked on other platforms
-     * @description Stays on other platforms, from their calendar feeds. Only the service role writes them.
+     * @description Stays on other platforms, from their calendar feeds: taken whatever else has these nights. Only the service role writes them.
      */
     get: operations["get_external_blocks"];
     put?: never;
     /**
      * Import nights booked on other platforms
-     * @description Stays on other platforms, from their calendar feeds. Only the service role writes them.
+     * @description Stays on other platforms, from their calendar feeds: taken whatever else has these nights. Only the service role writes them.
      */
     post: operations["post_external_blocks"];
     /**
      * Delete imported nights
-     * @description Stays on other platforms, from their calendar feeds. Only the service role writes them.
+     * @description Stays on other platforms, from their calendar feeds: taken whatever else has these nights. Only the service role writes them.
      */
     delete: operations["delete_external_blocks"];
     options?: never;
     head?: never;
     /**
      * Change imported nights
-     * @description Stays on other platforms, from their calendar feeds. Only the service role writes them.
+     * @description Stays on other platforms, from their calendar feeds: taken whatever else has these nights. Only the service role writes them.
      */
     patch: operations["patch_external_blocks"];
     trace?: never;
@@ -6964,7 +6964,7 @@ export interface components {
       /** @description Only the host and co-hosts can read it. */
       note?: string;
     };
-    /** @description Stays on other platforms, from their calendar feeds. Only the service role writes them. */
+    /** @description Stays on other platforms, from their calendar feeds: taken whatever else has these nights. Only the service role writes them. */
     external_blocks: {
       /**
        * Format: uuid
@@ -21542,7 +21542,7 @@ export interface operations {
             blocked_nights: number | null;
             /**
              * Format: int32
-             * @description Nights of stays on other platforms.
+             * @description Nights of stays on other platforms, without those that a booking or the host has, too.
              */
             channel_nights: number | null;
             /** @description sold_nights of total_nights. */
@@ -21713,7 +21713,7 @@ export interface operations {
             blocked_nights: number | null;
             /**
              * Format: int32
-             * @description Nights of stays on other platforms.
+             * @description Nights of stays on other platforms, without those that a booking or the host has, too.
              */
             channel_nights: number | null;
             /** @description sold_nights of total_nights. */

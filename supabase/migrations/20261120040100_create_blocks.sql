@@ -1,7 +1,7 @@
 -- Purpose: nights that are unavailable for reasons other than a booking: host blocks, and stays on other platforms.
 -- Touches: public.host_blocks, public.external_blocks.
--- Watch: a trigger reserves the nights in public.occupancies and refuses with 409 when they are taken. A stay on another platform
--- keeps preparation nights; a host's block does not.
+-- Watch: a trigger takes the nights in public.occupancies. A host's block is refused with 409 when they are taken; a stay on another
+-- platform never is, because it was sold there. Such a stay keeps preparation nights; a host's block does not.
 
 insert into private.errors (code, status, message, hint) values
     ('note_is_plain', 422, 'A note has up to 500 characters of plain text, without HTML and control characters.', 'Shorten the note, and leave out HTML.'),
@@ -46,7 +46,8 @@ create table public.external_blocks (
     constraint external_blocks_dates_are_in_order
         check (check_in >= '2000-01-01' and check_out > check_in and check_out <= '2100-01-01')
 );
-comment on table public.external_blocks is 'Stays on other platforms, from their calendar feeds. Only the service role writes them.';
+comment on table public.external_blocks is
+    'Stays on other platforms, from their calendar feeds: taken whatever else has these nights. Only the service role writes them.';
 comment on column public.external_blocks.source is 'Name of the feed, such as airbnb.';
 comment on column public.external_blocks.source_id is 'The UID of the stay in the feed.';
 comment on column public.external_blocks.check_in is 'First night.';
@@ -87,7 +88,6 @@ set search_path = ''
 as $$
 declare
     v_kind constant public.occupancy_kind := tg_argv[0];
-    v_done boolean;
 begin
     perform private.lock_property(new.property_id);
     begin
@@ -96,34 +96,28 @@ begin
             values (
                 new.property_id, v_kind, new.check_in, new.check_out,
                 case when v_kind = 'host_block' then new.id end, case when v_kind = 'external_block' then new.id end
-            )
-            on conflict on constraint occupancies_do_not_overlap do nothing;
+            );
         else
             update public.occupancies o
             set check_in = new.check_in, check_out = new.check_out
             where o.kind = v_kind and new.id = case when v_kind = 'host_block' then o.host_block_id else o.external_block_id end;
         end if;
-        v_done := found;
     exception when exclusion_violation then
-        v_done := false;
-    end;
-    if not v_done then
         -- the block's own nights are no conflict; the error restores them
-        delete from public.occupancies o where new.id in (o.host_block_id, o.external_block_id);
+        delete from public.occupancies o where o.host_block_id = new.id;
         perform private.raise_errors((
             select jsonb_agg(r.reason)
-            from public.properties p,
-                jsonb_array_elements(private.occupancy_conflicts(
-                    p.id, new.check_in, new.check_out, p.preparation_nights_before, p.preparation_nights_after, null, clock_timestamp()
-                )) as r (reason)
-            where p.id = new.property_id and (v_kind = 'external_block' or r.reason ->> 'code' = 'occupied')
+            from jsonb_array_elements(private.occupancy_conflicts(
+                new.property_id, new.check_in, new.check_out, 0::smallint, 0::smallint, null, clock_timestamp()
+            )) as r (reason)
+            where r.reason ->> 'code' = 'occupied'
         ));
-    end if;
+    end;
     return null;
 end
 $$;
 comment on function private.reserve_nights_for_block is
-    'Trigger, with the kind of block as argument: reserves the nights of a new block and moves those of a changed one; 409 with the reasons when they are taken. Definer, because no API role may write occupancies.';
+    'Trigger, with the kind of block as argument: takes the nights of a new block and moves those of a changed one; 409 with the reasons when a host blocks nights that are taken. Definer, because no API role may write occupancies.';
 
 create trigger _100_reserve_nights_for_block after insert on public.host_blocks
     for each row execute function private.reserve_nights_for_block('host_block');

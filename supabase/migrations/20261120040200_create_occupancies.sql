@@ -1,4 +1,5 @@
--- Purpose: which nights of a property are taken. Bookings, host blocks and external blocks share one exclusion constraint.
+-- Purpose: which nights of a property are taken. Bookings and host blocks share one exclusion constraint, and come over no external
+-- block; external blocks may lie over anything, because they were sold elsewhere.
 -- Touches: public.occupancies, private.kept_nights, private.footprint, functions that reserve, move and release nights.
 -- Watch: every writer locks the property first (a trigger does it), then a booking; so writers wait in line and never deadlock.
 -- An occupancy ends when its row is deleted. No other unique index may exist here: it would answer before the constraint.
@@ -81,7 +82,7 @@ create table public.occupancies (
     constraint occupancies_do_not_overlap exclude using gist (
         property_id with =,
         private.footprint(kind, check_in, check_out, preparation_before, preparation_after) with &&
-    )
+    ) where (kind <> 'external_block')
 );
 comment on table public.occupancies is
     'Which nights of a property are taken. Only the database writes it; other people see availability through property_calendar, bookability and search_properties.';
@@ -97,6 +98,7 @@ comment on column public.occupancies.expires_at is
 create index occupancies_property_id_idx on public.occupancies (property_id, check_out, check_in)
     include (kind, preparation_before, preparation_after, expires_at, booking_id);
 create unique index occupancies_booking_id_idx on public.occupancies (booking_id) where booking_id is not null;
+create index occupancies_external_nights_idx on public.occupancies (property_id, check_out) where kind = 'external_block';
 create index occupancies_expires_at_idx on public.occupancies (expires_at) where expires_at is not null;
 -- with the real numbers, the planner may look for the rows of someone who has few in the order of the whole table
 alter table public.occupancies alter column property_id set (n_distinct = -0.05);
@@ -190,11 +192,25 @@ begin
         and o.check_in < new.check_out + 2
         and o.expires_at <= clock_timestamp()
         and o.id <> new.id;
+
+    -- the constraint cannot say who comes second, so it leaves out external blocks; the lock makes this as safe
+    if new.kind <> 'external_block' and exists (
+        select
+        from public.occupancies o
+        where
+            o.kind = 'external_block' and o.property_id = new.property_id
+            and o.check_out > new.check_in - 2 and o.check_in < new.check_out + 2
+            and private.footprint(o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after)
+            && private.footprint(new.kind, new.check_in, new.check_out, new.preparation_before, new.preparation_after)
+    ) then
+        raise exclusion_violation using
+            message = 'These nights were sold on another platform.', schema = 'public', table = 'occupancies', constraint = 'occupancies_do_not_overlap';
+    end if;
     return new;
 end
 $$;
 comment on function private.prepare_occupancy is
-    'Trigger: locks the property, copies its preparation nights to a row with new dates, and deletes expired holds on these nights. Definer, because no API role may write occupancies.';
+    'Trigger: locks the property, copies its preparation nights to a row with new dates, deletes expired holds on these nights, and refuses a booking or a host''s block over an external block. Definer, because no API role may write occupancies.';
 
 create trigger prepare_occupancy before insert or update or delete on public.occupancies
     for each row execute function private.prepare_occupancy();
@@ -274,15 +290,13 @@ set search_path = ''
 as $$
 begin
     insert into public.occupancies (property_id, kind, check_in, check_out, expires_at, booking_id)
-    values (p_property_id, 'booking', p_check_in, p_check_out, p_expires_at, p_booking_id)
-    on conflict on constraint occupancies_do_not_overlap do nothing;
-    if not found then
-        perform private.raise_errors(private.count_refused_stay(private.occupancy_conflicts(
-            p_property_id, p_check_in, p_check_out, p.preparation_nights_before, p.preparation_nights_after, p_booking_id, clock_timestamp()
-        )))
-        from public.properties p
-        where p.id = p_property_id;
-    end if;
+    values (p_property_id, 'booking', p_check_in, p_check_out, p_expires_at, p_booking_id);
+exception when exclusion_violation then
+    perform private.raise_errors(private.count_refused_stay(private.occupancy_conflicts(
+        p_property_id, p_check_in, p_check_out, p.preparation_nights_before, p.preparation_nights_after, p_booking_id, clock_timestamp()
+    )))
+    from public.properties p
+    where p.id = p_property_id;
 end
 $$;
 comment on function private.reserve_nights is

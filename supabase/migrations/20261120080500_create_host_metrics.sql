@@ -241,7 +241,7 @@ comment on column public.host_metrics_period.currency is 'ISO 4217 code of the a
 comment on column public.host_metrics_period.total_nights is 'Nights of the properties from the first publication, or the first stay if that was earlier, until they were archived.';
 comment on column public.host_metrics_period.sold_nights is 'Nights of stays that were paid, also of those to come and of no-shows that the host is paid for. A cancelled stay has none.';
 comment on column public.host_metrics_period.blocked_nights is 'Nights that the host blocked.';
-comment on column public.host_metrics_period.channel_nights is 'Nights of stays on other platforms.';
+comment on column public.host_metrics_period.channel_nights is 'Nights of stays on other platforms, without those that a booking or the host has, too.';
 comment on column public.host_metrics_period.occupancy_percent is 'sold_nights of total_nights.';
 comment on column public.host_metrics_period.adjusted_occupancy_percent is 'sold_nights of the nights that were not blocked.';
 comment on column public.host_metrics_period.channel_occupancy_percent is 'sold_nights and channel_nights of the nights that were not blocked.';
@@ -362,7 +362,23 @@ begin
         cross join lateral (
             select o.kind, o.check_in, o.check_out
             from public.occupancies o
-            where o.property_id = l.id and o.kind <> 'booking' and o.check_out > l.starts and o.check_in < l.ends
+            where o.property_id = l.id and o.kind = 'host_block' and o.check_out > l.starts and o.check_in < l.ends
+            union all
+            -- each night once, and none that a booking or the host has, too
+            select 'external_block', lower(r.nights), upper(r.nights)
+            from (
+                select range_agg(daterange(o.check_in, o.check_out)) as nights
+                from public.occupancies o
+                where o.property_id = l.id and o.kind = 'external_block' and o.check_out > l.starts and o.check_in < l.ends
+                having count(*) > 0
+            ) e
+            cross join lateral unnest(e.nights - coalesce((
+                select range_agg(daterange(o.check_in, o.check_out))
+                from public.occupancies o
+                where
+                    o.property_id = l.id and o.kind <> 'external_block' and o.expires_at is null
+                    and o.check_out > l.starts and o.check_in < l.ends
+            ), '{}')) as r (nights)
             offset 0
         ) o
         cross join lateral generate_series(

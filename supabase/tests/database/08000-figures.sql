@@ -35,6 +35,11 @@ select private.end_booking(gone, false, null, '2026-05-18 12:00+00', false) from
 select set_config('request.jwt.claims', '', true);
 insert into public.host_blocks (property_id, check_in, check_out) select home, '2026-06-05', '2026-06-08' from world;
 insert into public.external_blocks (property_id, source, source_id, check_in, check_out) select home, 'airbnb', 'x', '2026-06-23', '2026-06-25' from world;
+-- the same stay on another channel, and one that was sold twice
+insert into public.external_blocks (property_id, source, source_id, check_in, check_out)
+select home, v.source, 'y', v.check_in, v.check_out
+from world, (values ('vrbo', date '2026-06-23', date '2026-06-25'), ('booking', '2026-06-14', '2026-06-16'), ('imported', '2026-06-06', '2026-06-08'))
+    as v (source, check_in, check_out);
 -- a hold that was not paid
 select tests.create_booking(ben, home, '2026-06-19', '2026-06-20', 'awaiting_payment', '2026-06-01 12:00+00') from world;
 set constraints all immediate;
