@@ -192,6 +192,11 @@ export const errors = {
     message: "The booking window is 1 to 1,125 days.",
     hint: "Send booking_window_days in this range.",
   },
+  calendar_feed_not_found: {
+    status: 404,
+    message: "None of your properties has this calendar feed.",
+    hint: "Check the id.",
+  },
   calendar_not_yours: {
     status: 404,
     message: "You manage no calendar of a property with this id.",
@@ -407,7 +412,7 @@ export const errors = {
   events_are_known: {
     status: 422,
     message:
-      "The events of an endpoint are one or more of booking.created, booking.status_changed, booking.altered and review.published.",
+      "The events of an endpoint are one or more of booking.created, booking.status_changed, booking.altered, review.published, feed.failed and feed.recovered.",
     hint: "Send a list of these names, or leave events out for all.",
   },
   exempt_from_nights_range: {
@@ -434,6 +439,17 @@ export const errors = {
     status: 422,
     message: "A fee cannot be a percentage.",
     hint: "Send another charge, such as per_booking.",
+  },
+  feed_is_paused: {
+    status: 409,
+    message: "This calendar feed is paused.",
+    hint: "Call resume_calendar_feed; it reads the calendar at once.",
+  },
+  feed_url_is_https: {
+    status: 422,
+    message:
+      "The address of a calendar is https:// and a public host name, without port, user name and fragment; up to 1,500 characters.",
+    hint: "Paste the link that the channel shows for exporting its calendar.",
   },
   figures_not_yours: {
     status: 403,
@@ -1431,6 +1447,11 @@ export const errors = {
     status: 422,
     message: "A suspension needs a reason.",
     hint: "Say what the host should change.",
+  },
+  synced_a_moment_ago: {
+    status: 429,
+    message: "This calendar was read a moment ago.",
+    hint: "Try again in {retry_after} seconds.",
   },
   tax_has_percent_or_amount: {
     status: 422,

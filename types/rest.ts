@@ -1581,6 +1581,126 @@ export interface paths {
     patch: operations["patch_external_blocks"];
     trace?: never;
   };
+  "/rest/v1/calendar_feeds": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List the calendars imported from channels
+     * @description Calendars of other channels that a property imports, at most 20 a property. Functions create and change them; the nights are in external_blocks.
+     */
+    get: operations["get_calendar_feeds"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/create_calendar_feed": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Import the calendar of a channel
+     * @description Imports the calendar of a channel, such as airbnb, booking_com or vrbo, from the https address that the channel shows. It is read at once, and every 30 minutes from then on. For the host and co-hosts.
+     */
+    post: operations["call_create_calendar_feed"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/sync_calendar_feed": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Read an imported calendar at once
+     * @description Reads a calendar feed at once; at most once a minute. For the host and co-hosts.
+     */
+    post: operations["call_sync_calendar_feed"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/pause_calendar_feed": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Stop reading an imported calendar
+     * @description Stops reading a calendar feed. Its nights stay taken. For the host and co-hosts.
+     */
+    post: operations["call_pause_calendar_feed"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/resume_calendar_feed": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Read a paused calendar again
+     * @description Reads a paused calendar feed again, at once and from then on. For the host and co-hosts.
+     */
+    post: operations["call_resume_calendar_feed"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/delete_calendar_feed": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Delete an imported calendar
+     * @description Deletes a calendar feed and returns it as it was. The nights of its stays that have not begun are free at once; to keep them, pause it. For the host and co-hosts.
+     */
+    post: operations["call_delete_calendar_feed"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/rpc/reveal_calendar_link": {
     parameters: {
       query?: never;
@@ -3323,6 +3443,46 @@ export interface paths {
      * @description Records the outcome of an attempt. For the webhook worker: service role only; definer, because no API role may write deliveries.
      */
     post: operations["call_record_webhook_attempt"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/take_due_feeds": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Take calendar feeds that are due
+     * @description Takes up to p_limit (1 to 100) feeds that are due, each for 2 minutes, and returns what the worker needs to read them. For the worker sync-feeds: service role only; definer, because it reads secret addresses.
+     */
+    post: operations["call_take_due_feeds"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/record_feed_sync": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Record what a calendar feed states
+     * @description Records what reading a feed gave, in one step: {events, unreadable, etag, last_modified}, {not_modified: true} or {error}. False when another run has taken the feed since, or it was paused or deleted. For the worker sync-feeds: service role only; definer, because no API role may write feeds.
+     */
+    post: operations["call_record_feed_sync"];
     delete?: never;
     options?: never;
     head?: never;
@@ -7032,6 +7192,66 @@ export interface components {
        */
       check_out?: string;
     };
+    /** @description Calendars of other channels that a property imports, at most 20 a property. Functions create and change them; the nights are in external_blocks. */
+    calendar_feeds: {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id: string;
+      /**
+       * Format: uuid
+       * @description This is a Foreign Key to `properties.id`.
+       */
+      property_id: string;
+      /** @description The channel, such as airbnb, booking_com or vrbo; the source of its nights in external_blocks. */
+      channel: string;
+      /** @description The host name of the calendar's address; the rest is secret. */
+      masked_url: string;
+      /** @description Whether it is not read at present. Its nights stay taken. */
+      is_paused: boolean;
+      /** @description Whether host and co-hosts were told that it fails. */
+      is_failing: boolean;
+      /**
+       * Format: int32
+       * @description Number of failures since it was last read.
+       */
+      failures: number;
+      /**
+       * Format: date-time
+       * @description When it was last read without an error.
+       */
+      last_good_at?: string | null;
+      /** @description What was wrong last time: unreachable, status_404 (or another status), too_slow, too_large, too_many_events, too_many_redirects, not_public, not_a_calendar, suddenly_empty. */
+      last_error?: string | null;
+      /**
+       * Format: date-time
+       * @description When that was.
+       */
+      last_error_at?: string | null;
+      /**
+       * Format: date-time
+       * @description When it is read next.
+       */
+      next_sync_at: string;
+      /**
+       * Format: int32
+       * @description Stays and closures in it that are not over.
+       */
+      events: number;
+      /**
+       * Format: int32
+       * @description How many of them are our own nights that the channel sends back; they take no nights.
+       */
+      echoes: number;
+      /**
+       * Format: int32
+       * @description Events in it that could not be read.
+       */
+      unreadable: number;
+      /** Format: date-time */
+      created_at: string;
+    };
     /** @description Which nights of a property are taken. Only the database writes it; other people see availability through property_calendar, bookability and search_properties. */
     occupancies: {
       /**
@@ -7201,7 +7421,7 @@ export interface components {
       owner_id: string;
       /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url: string;
-      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
+      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
       events: string[];
       /**
        * Format: date
@@ -7223,7 +7443,7 @@ export interface components {
       id?: string;
       /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url: string;
-      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
+      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
       events?: string[];
       /** @description Whether events are queued and delivered. */
       is_active?: boolean;
@@ -7231,7 +7451,7 @@ export interface components {
     "webhook_endpoints.update": {
       /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url?: string;
-      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
+      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
       events?: string[];
       /** @description Whether events are queued and delivered. */
       is_active?: boolean;
@@ -8469,6 +8689,33 @@ export interface components {
     offset: number;
     /** @description The largest number of rows. */
     limit: number;
+    "rowFilter.calendar_feeds.id": components["schemas"]["Filter"];
+    "rowFilter.calendar_feeds.property_id": components["schemas"]["Filter"];
+    /** @description The channel, such as airbnb, booking_com or vrbo; the source of its nights in external_blocks. */
+    "rowFilter.calendar_feeds.channel": components["schemas"]["Filter"];
+    /** @description The host name of the calendar's address; the rest is secret. */
+    "rowFilter.calendar_feeds.masked_url": components["schemas"]["Filter"];
+    /** @description Whether it is not read at present. Its nights stay taken. */
+    "rowFilter.calendar_feeds.is_paused": components["schemas"]["Filter"];
+    /** @description Whether host and co-hosts were told that it fails. */
+    "rowFilter.calendar_feeds.is_failing": components["schemas"]["Filter"];
+    /** @description Number of failures since it was last read. */
+    "rowFilter.calendar_feeds.failures": components["schemas"]["Filter"];
+    /** @description When it was last read without an error. */
+    "rowFilter.calendar_feeds.last_good_at": components["schemas"]["Filter"];
+    /** @description What was wrong last time: unreachable, status_404 (or another status), too_slow, too_large, too_many_events, too_many_redirects, not_public, not_a_calendar, suddenly_empty. */
+    "rowFilter.calendar_feeds.last_error": components["schemas"]["Filter"];
+    /** @description When that was. */
+    "rowFilter.calendar_feeds.last_error_at": components["schemas"]["Filter"];
+    /** @description When it is read next. */
+    "rowFilter.calendar_feeds.next_sync_at": components["schemas"]["Filter"];
+    /** @description Stays and closures in it that are not over. */
+    "rowFilter.calendar_feeds.events": components["schemas"]["Filter"];
+    /** @description How many of them are our own nights that the channel sends back; they take no nights. */
+    "rowFilter.calendar_feeds.echoes": components["schemas"]["Filter"];
+    /** @description Events in it that could not be read. */
+    "rowFilter.calendar_feeds.unreadable": components["schemas"]["Filter"];
+    "rowFilter.calendar_feeds.created_at": components["schemas"]["Filter"];
     "rowFilter.property_photos.id": components["schemas"]["Filter"];
     "rowFilter.property_photos.property_id": components["schemas"]["Filter"];
     /** @description Path in the Storage bucket `property-photos`, in the folder with the id of the property. */
@@ -9512,7 +9759,7 @@ export interface components {
     "rowFilter.webhook_endpoints.owner_id": components["schemas"]["Filter"];
     /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
     "rowFilter.webhook_endpoints.url": components["schemas"]["Filter"];
-    /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
+    /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
     "rowFilter.webhook_endpoints.events": components["schemas"]["Filter"];
     /** @description Version of the payloads. */
     "rowFilter.webhook_endpoints.api_version": components["schemas"]["Filter"];
@@ -20251,6 +20498,443 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  get_calendar_feeds: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.calendar_feeds.id"];
+        property_id?: components["parameters"]["rowFilter.calendar_feeds.property_id"];
+        /** @description The channel, such as airbnb, booking_com or vrbo; the source of its nights in external_blocks. */
+        channel?: components["parameters"]["rowFilter.calendar_feeds.channel"];
+        /** @description The host name of the calendar's address; the rest is secret. */
+        masked_url?: components["parameters"]["rowFilter.calendar_feeds.masked_url"];
+        /** @description Whether it is not read at present. Its nights stay taken. */
+        is_paused?: components["parameters"]["rowFilter.calendar_feeds.is_paused"];
+        /** @description Whether host and co-hosts were told that it fails. */
+        is_failing?: components["parameters"]["rowFilter.calendar_feeds.is_failing"];
+        /** @description Number of failures since it was last read. */
+        failures?: components["parameters"]["rowFilter.calendar_feeds.failures"];
+        /** @description When it was last read without an error. */
+        last_good_at?: components["parameters"]["rowFilter.calendar_feeds.last_good_at"];
+        /** @description What was wrong last time: unreachable, status_404 (or another status), too_slow, too_large, too_many_events, too_many_redirects, not_public, not_a_calendar, suddenly_empty. */
+        last_error?: components["parameters"]["rowFilter.calendar_feeds.last_error"];
+        /** @description When that was. */
+        last_error_at?: components["parameters"]["rowFilter.calendar_feeds.last_error_at"];
+        /** @description When it is read next. */
+        next_sync_at?: components["parameters"]["rowFilter.calendar_feeds.next_sync_at"];
+        /** @description Stays and closures in it that are not over. */
+        events?: components["parameters"]["rowFilter.calendar_feeds.events"];
+        /** @description How many of them are our own nights that the channel sends back; they take no nights. */
+        echoes?: components["parameters"]["rowFilter.calendar_feeds.echoes"];
+        /** @description Events in it that could not be read. */
+        unreadable?: components["parameters"]["rowFilter.calendar_feeds.unreadable"];
+        created_at?: components["parameters"]["rowFilter.calendar_feeds.created_at"];
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
+        select?: components["parameters"]["select"];
+        /** @description Columns to sort by: `created_at.desc,id`. */
+        order?: components["parameters"]["order"];
+        /** @description The number of rows to skip. */
+        offset?: components["parameters"]["offset"];
+        /** @description The largest number of rows. */
+        limit?: components["parameters"]["limit"];
+      };
+      header?: {
+        /** @description First and last row, from 0: `0-19`. */
+        Range?: components["parameters"]["range"];
+        /** @description `items`. */
+        "Range-Unit"?: components["parameters"]["rangeUnit"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["calendar_feeds"][];
+        };
+      };
+      /** @description The part of the rows that `limit` or `Range` asks for. */
+      206: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["calendar_feeds"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      406: components["responses"]["406"];
+      416: components["responses"]["416"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_create_calendar_feed: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_channel: string;
+          /** Format: uuid */
+          p_property_id: string;
+          p_url: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["calendar_feeds"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_not_yours`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `feed_url_is_https`, `property_row_limit_exceeded`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_sync_calendar_feed: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_feed_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["calendar_feeds"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_pause_calendar_feed: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_feed_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["calendar_feeds"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_resume_calendar_feed: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_feed_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["calendar_feeds"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_delete_calendar_feed: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_feed_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["calendar_feeds"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
   call_reveal_calendar_link: {
     parameters: {
       query?: never;
@@ -20997,7 +21681,7 @@ export interface operations {
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
         /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
-        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
+        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
         /** @description Version of the payloads. */
         api_version?: components["parameters"]["rowFilter.webhook_endpoints.api_version"];
@@ -21144,7 +21828,7 @@ export interface operations {
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
         /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
-        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
+        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
         /** @description Version of the payloads. */
         api_version?: components["parameters"]["rowFilter.webhook_endpoints.api_version"];
@@ -21200,7 +21884,7 @@ export interface operations {
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
         /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
-        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
+        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
         /** @description Version of the payloads. */
         api_version?: components["parameters"]["rowFilter.webhook_endpoints.api_version"];
@@ -28882,6 +29566,123 @@ export interface operations {
       };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_take_due_feeds: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: int32 */
+          p_limit?: number;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: uuid */
+            feed_id: string | null;
+            /** Format: uuid */
+            lease: string | null;
+            url: string | null;
+            time_zone: string | null;
+            etag: string | null;
+            last_modified: string | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      404: components["responses"]["404"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_record_feed_sync: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_answer: unknown;
+          /** Format: uuid */
+          p_feed_id: string;
+          /** Format: uuid */
+          p_lease: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": boolean | null;
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      404: components["responses"]["404"];
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
       default: components["responses"]["default"];
     };
   };

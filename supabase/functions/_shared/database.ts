@@ -177,6 +177,37 @@ export type Database = {
           },
         ];
       };
+      calendar_feeds: {
+        Row: {
+          channel: string;
+          created_at: string;
+          echoes: number;
+          events: number;
+          failures: number;
+          id: string;
+          is_failing: boolean;
+          is_paused: boolean;
+          last_error: string | null;
+          last_error_at: string | null;
+          last_good_at: string | null;
+          masked_url: string;
+          next_sync_at: string;
+          property_id: string;
+          unreadable: number;
+        };
+        ComputedFields: never;
+        Insert: never;
+        Update: never;
+        Relationships: [
+          {
+            foreignKeyName: "calendar_feeds_property_fkey";
+            columns: ["property_id"];
+            isOneToOne: false;
+            referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       cancellation_policies: {
         Row: {
           created_at: string;
@@ -2663,6 +2694,32 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      create_calendar_feed: {
+        Args: { p_channel: string; p_property_id: string; p_url: string };
+        Returns: {
+          channel: string;
+          created_at: string;
+          echoes: number;
+          events: number;
+          failures: number;
+          id: string;
+          is_failing: boolean;
+          is_paused: boolean;
+          last_error: string | null;
+          last_error_at: string | null;
+          last_good_at: string | null;
+          masked_url: string;
+          next_sync_at: string;
+          property_id: string;
+          unreadable: number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "calendar_feeds";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       current_house_rules: {
         Args: {
           p_property: Omit<
@@ -2804,6 +2861,32 @@ export type Database = {
         };
       };
       delete_account: { Args: Record<PropertyKey, never>; Returns: undefined };
+      delete_calendar_feed: {
+        Args: { p_feed_id: string };
+        Returns: {
+          channel: string;
+          created_at: string;
+          echoes: number;
+          events: number;
+          failures: number;
+          id: string;
+          is_failing: boolean;
+          is_paused: boolean;
+          last_error: string | null;
+          last_error_at: string | null;
+          last_good_at: string | null;
+          masked_url: string;
+          next_sync_at: string;
+          property_id: string;
+          unreadable: number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "calendar_feeds";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       end_internal_run: {
         Args: { p_function: string; p_lease: string; p_repeat?: boolean };
         Returns: number;
@@ -2944,6 +3027,32 @@ export type Database = {
           to: "pace_of_month";
           isOneToOne: true;
           isSetofReturn: true;
+        };
+      };
+      pause_calendar_feed: {
+        Args: { p_feed_id: string };
+        Returns: {
+          channel: string;
+          created_at: string;
+          echoes: number;
+          events: number;
+          failures: number;
+          id: string;
+          is_failing: boolean;
+          is_paused: boolean;
+          last_error: string | null;
+          last_error_at: string | null;
+          last_good_at: string | null;
+          masked_url: string;
+          next_sync_at: string;
+          property_id: string;
+          unreadable: number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "calendar_feeds";
+          isOneToOne: true;
+          isSetofReturn: false;
         };
       };
       pause_operation: {
@@ -3220,6 +3329,7 @@ export type Database = {
       };
       reconcile_ledger: { Args: { p_lines: Json; p_since: string }; Returns: Json };
       record_bounce: { Args: { p_email: string; p_reason: string }; Returns: undefined };
+      record_feed_sync: { Args: { p_answer: Json; p_feed_id: string; p_lease: string }; Returns: boolean };
       record_webhook_attempt: {
         Args: { p_delivery_id: string; p_error: string; p_status: number };
         Returns: undefined;
@@ -3417,6 +3527,32 @@ export type Database = {
           to: "reports";
           isOneToOne: true;
           isSetofReturn: true;
+        };
+      };
+      resume_calendar_feed: {
+        Args: { p_feed_id: string };
+        Returns: {
+          channel: string;
+          created_at: string;
+          echoes: number;
+          events: number;
+          failures: number;
+          id: string;
+          is_failing: boolean;
+          is_paused: boolean;
+          last_error: string | null;
+          last_error_at: string | null;
+          last_good_at: string | null;
+          masked_url: string;
+          next_sync_at: string;
+          property_id: string;
+          unreadable: number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "calendar_feeds";
+          isOneToOne: true;
+          isSetofReturn: false;
         };
       };
       resume_operation: {
@@ -3710,6 +3846,43 @@ export type Database = {
           isOneToOne: false;
           isSetofReturn: true;
         };
+      };
+      sync_calendar_feed: {
+        Args: { p_feed_id: string };
+        Returns: {
+          channel: string;
+          created_at: string;
+          echoes: number;
+          events: number;
+          failures: number;
+          id: string;
+          is_failing: boolean;
+          is_paused: boolean;
+          last_error: string | null;
+          last_error_at: string | null;
+          last_good_at: string | null;
+          masked_url: string;
+          next_sync_at: string;
+          property_id: string;
+          unreadable: number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "calendar_feeds";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      take_due_feeds: {
+        Args: { p_limit?: number };
+        Returns: {
+          etag: string;
+          feed_id: string;
+          last_modified: string;
+          lease: string;
+          time_zone: string;
+          url: string;
+        }[];
       };
       take_jobs: {
         Args: { p_limit?: number; p_queue: string };
