@@ -4277,6 +4277,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/functions/v1/sync-feeds": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Read the calendars of other channels
+     * @description Reads every calendar feed that is due. The database calls it with the service key; an additional call does no harm.
+     */
+    post: operations["sync-feeds"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -32259,6 +32279,69 @@ export interface operations {
         };
       };
       /** @description You are not signed in. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description This function does not support this HTTP method. */
+      405: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server could not process the request. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  "sync-feeds": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The number of feeds that were read, and of those that could not be read. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            read: number;
+            failed: number;
+          };
+        };
+      };
+      /** @description Its runs are going on and will look again, or the caller sent `Prefer: respond-async`. */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** @constant */
+            busy: true;
+          };
+        };
+      };
+      /** @description This function is internal: it takes the service key alone. */
       401: {
         headers: {
           [name: string]: unknown;

@@ -1,6 +1,6 @@
 // The lines of a calendar file (RFC 5545, section 3.1), from bytes, because a fold may lie inside a letter.
 
-/** A feed as a whole that cannot be used. `code` is a row of private.feed_faults. */
+/** A feed as a whole that cannot be used. `code` becomes last_error of calendar_feeds. */
 export class FeedError extends Error {
   readonly code: string;
   constructor(code: string) {
