@@ -3499,8 +3499,8 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Get the nights that a channel is told
-     * @description Returns the property of a calendar link and the nights that its channel is told; null when there is no such link. For the Edge Function calendar: service role only; definer, because it reads links and bookings.
+     * Get the nights that a channel receives
+     * @description Returns the property of a calendar link and the nights that its channel receives; null when there is no such link. For the Edge Function calendar: service role only; definer, because it reads links and bookings.
      */
     post: operations["call_calendar_to_export"];
     delete?: never;
@@ -7230,7 +7230,7 @@ export interface components {
       masked_url: string;
       /** @description Whether it is not read at present. Its nights stay taken. */
       is_paused: boolean;
-      /** @description Whether host and co-hosts were told that it fails. */
+      /** @description Whether host and co-hosts know that it fails: they got a notification. */
       is_failing: boolean;
       /**
        * Format: int32
@@ -8717,7 +8717,7 @@ export interface components {
     "rowFilter.calendar_feeds.masked_url": components["schemas"]["Filter"];
     /** @description Whether it is not read at present. Its nights stay taken. */
     "rowFilter.calendar_feeds.is_paused": components["schemas"]["Filter"];
-    /** @description Whether host and co-hosts were told that it fails. */
+    /** @description Whether host and co-hosts know that it fails: they got a notification. */
     "rowFilter.calendar_feeds.is_failing": components["schemas"]["Filter"];
     /** @description Number of failures since it was last read. */
     "rowFilter.calendar_feeds.failures": components["schemas"]["Filter"];
@@ -20529,7 +20529,7 @@ export interface operations {
         masked_url?: components["parameters"]["rowFilter.calendar_feeds.masked_url"];
         /** @description Whether it is not read at present. Its nights stay taken. */
         is_paused?: components["parameters"]["rowFilter.calendar_feeds.is_paused"];
-        /** @description Whether host and co-hosts were told that it fails. */
+        /** @description Whether host and co-hosts know that it fails: they got a notification. */
         is_failing?: components["parameters"]["rowFilter.calendar_feeds.is_failing"];
         /** @description Number of failures since it was last read. */
         failures?: components["parameters"]["rowFilter.calendar_feeds.failures"];

@@ -302,7 +302,7 @@ export const tasks = [
       "rpc/record_webhook_attempt": "Record an attempt to deliver a webhook",
       "rpc/take_due_feeds": "Take calendar feeds that are due",
       "rpc/record_feed_sync": "Record what a calendar feed states",
-      "rpc/calendar_to_export": "Get the nights that a channel is told",
+      "rpc/calendar_to_export": "Get the nights that a channel receives",
       "rpc/begin_file": "Admit an upload as a file",
       "rpc/name_file": "Name a cleaned picture by its content",
       "rpc/keeps_object": "Ask whether a file has an object",

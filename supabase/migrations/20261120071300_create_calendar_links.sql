@@ -1,6 +1,6 @@
 -- Purpose: feeds out: the calendar of a property as an iCalendar file for each channel, under a secret link.
 -- Touches: private.calendar_links, private.exported_nights; public.reveal_calendar_link, rotate_calendar_link, calendar_to_export.
--- Watch: a channel is not told its own nights, and holds and requests are not exported. The file may have nothing that names a
+-- Watch: a channel does not receive its own nights, and holds and requests are not exported. The file may have nothing that names a
 -- person. docs/decisions/calendar-feeds.md says why the identifiers and versions are what they are.
 
 insert into private.errors (code, status, message, hint) values
@@ -53,7 +53,7 @@ as $$
     where n.check_in < n.check_out
 $$;
 comment on function private.exported_nights is
-    'The nights that a channel is told: bookings that are paid, host blocks, nights sold on other channels, and the preparation nights of all these, back to 30 days ago.';
+    'The nights that a channel receives: bookings that are paid, host blocks, nights sold on other channels, and the preparation nights of all these, back to 30 days ago.';
 
 create function private.calendar_link(p_property_id uuid, p_channel text, p_rotate boolean) returns text
 language plpgsql security definer
@@ -126,4 +126,4 @@ end
 $$;
 grant execute on function public.calendar_to_export to service_role;
 comment on function public.calendar_to_export is
-    'Returns the property of a calendar link and the nights that its channel is told; null when there is no such link. For the Edge Function calendar: service role only; definer, because it reads links and bookings.';
+    'Returns the property of a calendar link and the nights that its channel receives; null when there is no such link. For the Edge Function calendar: service role only; definer, because it reads links and bookings.';

@@ -2,7 +2,7 @@
 
 import ical from "ical-generator";
 
-/** Nights that a channel is told, as calendar_to_export returns them. */
+/** Nights that a channel receives, as calendar_to_export returns them. */
 export interface ExportedNights {
   /** Of the booking or block; it stays the same when the nights change. */
   id: string;

@@ -1,4 +1,4 @@
-// Reads calendar feeds that are due. What follows from them, and what is told to whom, is decided in the database.
+// Reads calendar feeds that are due. What follows from them is decided in the database.
 
 import { describeError } from "../_shared/describe-error.ts";
 import { type Answer, GetError } from "../_shared/get-public.ts";

@@ -1,4 +1,4 @@
--- Feeds out: whose links are whose, and which nights a channel is told.
+-- Feeds out: whose links are whose, and which nights a channel receives.
 begin;
 select plan(19);
 
@@ -56,9 +56,9 @@ select bag_eq(
     $$select pg_temp.days(a, b, c) from (values
         (39, 40, 'closed 0'), (40, 43, 'stay 0'), (43, 45, 'closed 0'), (60, 62, 'closed 0'),
         (69, 70, 'closed 0'), (70, 73, 'stay 0'), (73, 75, 'closed 0')) as v (a, b, c)$$,
-    'K13 a channel is told bookings, blocks, nights sold elsewhere and preparation nights'
+    'K13 a channel receives bookings, blocks, nights sold elsewhere and preparation nights'
 );
-select is((select count(*)::integer from pg_temp.told('airbnb')), 4, 'K14 a channel is not told its own nights');
+select is((select count(*)::integer from pg_temp.told('airbnb')), 4, 'K14 a channel does not receive its own nights');
 select is_empty($$
     select from link l
     cross join lateral jsonb_array_elements(public.calendar_to_export(substring(l.path from '[0-9a-f]{32}')) -> 'nights') n
@@ -72,7 +72,7 @@ select is(
 select tests.act_as('authenticated', ben) from world;
 select public.cancel_booking(stay) from world;
 select tests.act_as('service_role');
-select is((select count(*)::integer from pg_temp.told('airbnb')), 1, 'K17 a cancelled booking is not told');
+select is((select count(*)::integer from pg_temp.told('airbnb')), 1, 'K17 a cancelled booking is left out');
 
 select tests.act_as('authenticated', ana) from world;
 select isnt((select public.rotate_calendar_link(home, 'airbnb') from world), (select path from link where channel = 'airbnb'), 'K18 a link can be replaced');

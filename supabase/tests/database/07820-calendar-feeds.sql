@@ -114,23 +114,23 @@ select pg_temp.answer(35);
 select is(pg_temp.taken(), '-1-2', 'F36 after that it is believed');
 select results_eq(
     $$select n.kind, p.display_name from public.notifications n join public.profiles p on p.id = n.recipient_id where n.kind like 'feed%' order by n.dedupe_key, 1, 2$$,
-    $$values ('feed_failed', 'Ana'), ('feed_failed', 'Cora'), ('feed_recovered', 'Ana'), ('feed_recovered', 'Cora')$$, 'F37 host and co-host are told at once, and when it is over'
+    $$values ('feed_failed', 'Ana'), ('feed_failed', 'Cora'), ('feed_recovered', 'Ana'), ('feed_recovered', 'Cora')$$, 'F37 host and co-host get a notification at once, and when it is over'
 );
 
 -- Health
 insert into public.webhook_endpoints (owner_id, url) select ana, 'https://hooks.example/ana' from world;
 select pg_temp.answer(39.5, 'b 13 15');
 select pg_temp.fail(40, '{"error": "status_500"}'), pg_temp.fail(41, '{"error": "too_slow"}');
-select results_eq('select failures, is_failing, last_error from public.calendar_feeds', $$values (2, false, 'too_slow')$$, 'F38 two failures are not told');
+select results_eq('select failures, is_failing, last_error from public.calendar_feeds', $$values (2, false, 'too_slow')$$, 'F38 two failures cause no notification');
 select pg_temp.fail(41.5, '{"error": "not_a_calendar"}'), pg_temp.fail(42, '{"error": "not_a_calendar"}');
 select is((select is_failing from public.calendar_feeds), true, 'F39 the third is');
 select ok((select next_sync_at - (now() + interval '42 hours') between interval '3.5 hours' and interval '4.5 hours' from public.calendar_feeds), 'F40 the pause doubles');
 select pg_temp.answer(43, 'b 13 15');
 select results_eq(
     $$select event, payload #>> '{data,error}', payload #>> '{data,channel}' from public.webhook_deliveries order by created_at, event$$,
-    $$values ('feed.failed', 'not_a_calendar', 'vrbo'), ('feed.recovered', 'not_a_calendar', 'vrbo')$$, 'F41 webhooks are told once, and when it is over'
+    $$values ('feed.failed', 'not_a_calendar', 'vrbo'), ('feed.recovered', 'not_a_calendar', 'vrbo')$$, 'F41 webhooks receive it once, and when it is over'
 );
-select is_empty($$select from public.webhook_deliveries where payload::text like '%secret%' union all select from public.notifications where data::text like '%secret%'$$, 'F42 no one is told the address');
+select is_empty($$select from public.webhook_deliveries where payload::text like '%secret%' union all select from public.notifications where data::text like '%secret%'$$, 'F42 no one receives the address');
 
 -- Echoes
 update world set stay = tests.create_booking(ben, home, current_date + 40, current_date + 43);
