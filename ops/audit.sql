@@ -37,9 +37,9 @@ end
 $$;
 
 with shared_nights as (
-    select a.property_id, a.id, b.id as other
+    select a.space_id, a.id, b.id as other
     from public.occupancies a
-    join public.occupancies b on b.property_id = a.property_id and b.id > a.id and b.check_in < a.check_out + 3 and b.check_out > a.check_in - 3
+    join public.occupancies b on b.space_id = a.space_id and b.id > a.id and b.check_in < a.check_out + 3 and b.check_out > a.check_in - 3
     where
         -- what was sold on another platform may lie over anything
         'external_block' not in (a.kind, b.kind)
@@ -49,7 +49,9 @@ with shared_nights as (
 nights as (
     select b.id, 'has not its nights' as problem
     from private.bookings b
-    left join public.occupancies o on o.booking_id = b.id and (o.property_id, o.check_in, o.check_out) = (b.property_id, b.check_in, b.check_out)
+    join public.property_spaces s on s.property_id = b.property_id
+    left join public.occupancies o
+        on o.booking_id = b.id and (o.property_id, o.space_id, o.check_in, o.check_out) = (b.property_id, s.space_id, b.check_in, b.check_out)
     where b.status = 'confirmed' and b.check_out_at > now() and (o.id is null or o.expires_at is not null)
     union all
     select o.booking_id, 'keeps nights without being alive'
@@ -59,7 +61,11 @@ nights as (
         o.kind = 'booking' and (o.expires_at is null or o.expires_at > now())
         and (b.id is null or b.status in ('declined', 'withdrawn', 'expired', 'cancelled', 'no_show'))
     union all
-    select o.booking_id, 'has nights twice' from public.occupancies o where o.booking_id is not null group by o.booking_id having count(*) > 1
+    select o.booking_id, 'has nights twice'
+    from public.occupancies o
+    where o.booking_id is not null
+    group by o.booking_id, o.space_id
+    having count(*) > 1
 ),
 unbalanced as (
     select t.id, t.key
@@ -211,7 +217,7 @@ files as (
     where o.version is null or o.metadata ->> 'size' is null
 ),
 checks (position, "check", problems, detail) as (
-    select 1, 'I1 no night of a property is taken twice', count(*), min(format('property %s, occupancies %s and %s', property_id, id, other)) from shared_nights
+    select 1, 'I1 no night of a property is taken twice', count(*), min(format('space %s, occupancies %s and %s', space_id, id, other)) from shared_nights
     union all
     select 2, 'I2 bookings and nights match', count(*), min(format('booking %s %s', id, problem)) from nights
     union all

@@ -568,6 +568,11 @@ export const errors = {
     message: "The argument {argument} is not a month.",
     hint: "Write a month as YYYY-MM, from 2000-01 to 2099-12.",
   },
+  invalid_parts: {
+    status: 422,
+    message: "A property has 1 to 19 other properties as parts.",
+    hint: "Send the ids of other properties in p_part_ids.",
+  },
   invalid_party: {
     status: 422,
     message: "Numbers of people and pets are 0 or more.",
@@ -674,6 +679,11 @@ export const errors = {
     status: 422,
     message: "The second line of an address is one line of 1 to 200 characters of plain text.",
     hint: "Shorten the text, and remove HTML and control characters.",
+  },
+  linked_nights_clash: {
+    status: 409,
+    message: "{count} stay(s) or block(s) of these properties have the same nights.",
+    hint: "The details contain up to 20 of them: move or cancel one of each, then link again.",
   },
   locale_is_tag: {
     status: 422,
@@ -837,7 +847,7 @@ export const errors = {
   },
   occupancy_is_fixed: {
     status: 409,
-    message: "The property and kind of an occupancy never change.",
+    message: "The property, space and kind of an occupancy never change.",
     hint: "Delete it and create another one.",
   },
   occupied: {
@@ -967,6 +977,16 @@ export const errors = {
     status: 403,
     message: "Only the other side can answer this proposal.",
     hint: "You can withdraw your own proposal with decline_alteration.",
+  },
+  parts_go_round: {
+    status: 422,
+    message: "One of these parts contains the property itself.",
+    hint: "Call unlink_property for that part, or name the property as its part only.",
+  },
+  parts_of_another_host: {
+    status: 422,
+    message: "Only properties of one host can be linked.",
+    hint: "Send ids of properties of the same host.",
   },
   party_out_of_range: {
     status: 400,
@@ -1393,6 +1413,11 @@ export const errors = {
     message: "A source is 1 to 40 lower-case letters, digits, hyphens and underscores.",
     hint: "Send a name such as inside-airbnb.",
   },
+  space_of_another_property: {
+    status: 409,
+    message: "The property does not take this space.",
+    hint: "Use link_properties, then try again.",
+  },
   stale_proposal: {
     status: 409,
     message: "The price has changed since this proposal.",
@@ -1543,6 +1568,11 @@ export const errors = {
     status: 422,
     message: "A simulation is for up to {limit} bookings; these are {count}.",
     hint: "Send a shorter range or fewer p_properties.",
+  },
+  too_many_spaces: {
+    status: 422,
+    message: "A property takes at most {maximum} spaces: its own and those of its parts.",
+    hint: "Link fewer properties.",
   },
   too_many_unpaid_at_property: {
     status: 429,

@@ -9057,6 +9057,10 @@ export type introspection = {
           type: { kind: "OBJECT"; name: "WishlistsInsertResponse"; ofType: null };
         };
         joinWishlist: { name: "joinWishlist"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        linkProperties: {
+          name: "linkProperties";
+          type: { kind: "OBJECT"; name: "Properties"; ofType: null };
+        };
         markNotificationsRead: {
           name: "markNotificationsRead";
           type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
@@ -9135,6 +9139,10 @@ export type introspection = {
         syncCalendarFeed: {
           name: "syncCalendarFeed";
           type: { kind: "OBJECT"; name: "CalendarFeeds"; ofType: null };
+        };
+        unlinkProperty: {
+          name: "unlinkProperty";
+          type: { kind: "OBJECT"; name: "Properties"; ofType: null };
         };
         unsuspendProfile: {
           name: "unsuspendProfile";
@@ -9410,6 +9418,7 @@ export type introspection = {
         | "PropertyPhotos"
         | "PropertyRatings"
         | "PropertySeasons"
+        | "PropertySpaces"
         | "PropertyTaxes"
         | "ReconciliationDifferences"
         | "RefundPreviews"
@@ -10470,6 +10479,10 @@ export type introspection = {
           name: "propertyId";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         };
+        spaceId: {
+          name: "spaceId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
         kind: {
           name: "kind";
           type: {
@@ -10575,6 +10588,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "spaceId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "kind";
           type: { kind: "INPUT_OBJECT"; name: "OccupancyKindFilter"; ofType: null };
           defaultValue: null;
@@ -10670,6 +10688,11 @@ export type introspection = {
         { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "propertyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "spaceId";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -13902,6 +13925,7 @@ export type introspection = {
         };
         statusReason: { name: "statusReason"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         publishedAt: { name: "publishedAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        calendarId: { name: "calendarId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         title: {
           name: "title";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
@@ -14103,6 +14127,10 @@ export type introspection = {
           name: "externalBlocksCollection";
           type: { kind: "OBJECT"; name: "ExternalBlocksConnection"; ofType: null };
         };
+        propertySpacesCollection: {
+          name: "propertySpacesCollection";
+          type: { kind: "OBJECT"; name: "PropertySpacesConnection"; ofType: null };
+        };
         occupanciesCollection: {
           name: "occupanciesCollection";
           type: { kind: "OBJECT"; name: "OccupanciesConnection"; ofType: null };
@@ -14237,6 +14265,11 @@ export type introspection = {
         {
           name: "publishedAt";
           type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "calendarId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
           defaultValue: null;
         },
         {
@@ -14656,6 +14689,11 @@ export type introspection = {
         },
         {
           name: "publishedAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "calendarId";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -17404,6 +17442,143 @@ export type introspection = {
         };
       };
     };
+    PropertySpaces: {
+      kind: "OBJECT";
+      name: "PropertySpaces";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        propertyId: {
+          name: "propertyId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        spaceId: {
+          name: "spaceId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
+      };
+    };
+    PropertySpacesConnection: {
+      kind: "OBJECT";
+      name: "PropertySpacesConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "PropertySpacesEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+        totalCount: {
+          name: "totalCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+      };
+    };
+    PropertySpacesEdge: {
+      kind: "OBJECT";
+      name: "PropertySpacesEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "PropertySpaces"; ofType: null };
+          };
+        };
+      };
+    };
+    PropertySpacesFilter: {
+      kind: "INPUT_OBJECT";
+      name: "PropertySpacesFilter";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "propertyId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "spaceId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "PropertySpacesFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "PropertySpacesFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "PropertySpacesFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    PropertySpacesOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "PropertySpacesOrderBy";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "propertyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "spaceId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
     PropertyStatus: {
       name: "PropertyStatus";
       enumValues: "draft" | "published" | "paused" | "archived" | "suspended";
@@ -18504,6 +18679,18 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "PropertySeasonsConnection"; ofType: null };
+          };
+        };
+        propertySpacesByPk: {
+          name: "propertySpacesByPk";
+          type: { kind: "OBJECT"; name: "PropertySpaces"; ofType: null };
+        };
+        propertySpacesCollection: {
+          name: "propertySpacesCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "PropertySpacesConnection"; ofType: null };
           };
         };
         propertyTaxesByPk: {

@@ -1453,6 +1453,66 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/link_properties": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Link a house with its rooms, so that their nights clash
+     * @description Links a property with its parts, such as a house with its rooms: a night of the house takes the night of every room, and a night of a room that of the house. 409 with a list when stays or blocks clash.
+     */
+    post: operations["call_link_properties"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/unlink_property": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * End the links of a property
+     * @description Ends all links of a property. What was booked before keeps its nights at the others until it is cancelled or moved.
+     */
+    post: operations["call_unlink_property"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/property_spaces": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List which properties share their nights
+     * @description The spaces that a property takes: its own, and those of the properties that link_properties made its parts. Properties that share one cannot both be booked.
+     */
+    get: operations["get_property_spaces"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/property_addresses": {
     parameters: {
       query?: never;
@@ -1750,7 +1810,7 @@ export interface paths {
     };
     /**
      * List the taken nights of a property
-     * @description Which nights of a property are taken. Only the database writes it; other people see availability through property_calendar, bookability and search_properties.
+     * @description Which nights are taken, with a row for each space that the property takes. Only the database writes it; other people see availability through property_calendar, bookability and search_properties.
      */
     get: operations["get_occupancies"];
     put?: never;
@@ -4367,6 +4427,11 @@ export interface components {
        * @description When the property was first published; null before that.
        */
       published_at?: string | null;
+      /**
+       * Format: uuid
+       * @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property.
+       */
+      calendar_id?: string | null;
       /** @description One line of up to 150 characters. */
       title: string;
       /** @description Plain text of up to 10,000 characters. */
@@ -6849,6 +6914,20 @@ export interface components {
       /** Format: date-time */
       updated_at: string;
     };
+    /** @description The spaces that a property takes: its own, and those of the properties that link_properties made its parts. Properties that share one cannot both be booked. */
+    property_spaces: {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       *     This is a Foreign Key to `properties.id`.
+       */
+      property_id: string;
+      /**
+       * Format: uuid
+       * @description The id of the property whose own space it is. This is a Primary Key.
+       */
+      space_id: string;
+    };
     /** @description Exact addresses, readable by the host, co-hosts, operators and guests with a confirmed booking. A trigger writes the public location to the property. */
     property_addresses: {
       /**
@@ -7272,7 +7351,7 @@ export interface components {
       /** Format: date-time */
       created_at: string;
     };
-    /** @description Which nights of a property are taken. Only the database writes it; other people see availability through property_calendar, bookability and search_properties. */
+    /** @description Which nights are taken, with a row for each space that the property takes. Only the database writes it; other people see availability through property_calendar, bookability and search_properties. */
     occupancies: {
       /**
        * Format: int64
@@ -7281,9 +7360,14 @@ export interface components {
       id: number;
       /**
        * Format: uuid
-       * @description This is a Foreign Key to `properties.id`.
+       * @description The property that was booked or blocked. This is a Foreign Key to `properties.id`.
        */
       property_id: string;
+      /**
+       * Format: uuid
+       * @description The property's own space, whose id is the property's, or that of a linked property.
+       */
+      space_id: string;
       /**
        * @description What takes the nights.
        * @enum {string}
@@ -9242,6 +9326,9 @@ export interface components {
     "rowFilter.suspensions.created_at": components["schemas"]["Filter"];
     /** @description When it ended; null while it lasts. */
     "rowFilter.suspensions.ended_at": components["schemas"]["Filter"];
+    "rowFilter.property_spaces.property_id": components["schemas"]["Filter"];
+    /** @description The id of the property whose own space it is. */
+    "rowFilter.property_spaces.space_id": components["schemas"]["Filter"];
     "rowFilter.payment_methods.id": components["schemas"]["Filter"];
     "rowFilter.payment_methods.profile_id": components["schemas"]["Filter"];
     "rowFilter.payment_methods.stripe_payment_method_id": components["schemas"]["Filter"];
@@ -9419,7 +9506,10 @@ export interface components {
     "rowFilter.threads.last_message_at": components["schemas"]["Filter"];
     "rowFilter.threads.created_at": components["schemas"]["Filter"];
     "rowFilter.occupancies.id": components["schemas"]["Filter"];
+    /** @description The property that was booked or blocked. */
     "rowFilter.occupancies.property_id": components["schemas"]["Filter"];
+    /** @description The property's own space, whose id is the property's, or that of a linked property. */
+    "rowFilter.occupancies.space_id": components["schemas"]["Filter"];
     /** @description What takes the nights. */
     "rowFilter.occupancies.kind": components["schemas"]["Filter"];
     /** @description First night. */
@@ -9583,6 +9673,8 @@ export interface components {
     "rowFilter.properties.status_reason": components["schemas"]["Filter"];
     /** @description When the property was first published; null before that. */
     "rowFilter.properties.published_at": components["schemas"]["Filter"];
+    /** @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property. */
+    "rowFilter.properties.calendar_id": components["schemas"]["Filter"];
     /** @description One line of up to 150 characters. */
     "rowFilter.properties.title": components["schemas"]["Filter"];
     /** @description Plain text of up to 10,000 characters. */
@@ -11516,6 +11608,8 @@ export interface operations {
         status_reason?: components["parameters"]["rowFilter.properties.status_reason"];
         /** @description When the property was first published; null before that. */
         published_at?: components["parameters"]["rowFilter.properties.published_at"];
+        /** @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property. */
+        calendar_id?: components["parameters"]["rowFilter.properties.calendar_id"];
         /** @description One line of up to 150 characters. */
         title?: components["parameters"]["rowFilter.properties.title"];
         /** @description Plain text of up to 10,000 characters. */
@@ -11746,6 +11840,8 @@ export interface operations {
         status_reason?: components["parameters"]["rowFilter.properties.status_reason"];
         /** @description When the property was first published; null before that. */
         published_at?: components["parameters"]["rowFilter.properties.published_at"];
+        /** @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property. */
+        calendar_id?: components["parameters"]["rowFilter.properties.calendar_id"];
         /** @description One line of up to 150 characters. */
         title?: components["parameters"]["rowFilter.properties.title"];
         /** @description Plain text of up to 10,000 characters. */
@@ -11879,7 +11975,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11929,6 +12025,8 @@ export interface operations {
         status_reason?: components["parameters"]["rowFilter.properties.status_reason"];
         /** @description When the property was first published; null before that. */
         published_at?: components["parameters"]["rowFilter.properties.published_at"];
+        /** @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property. */
+        calendar_id?: components["parameters"]["rowFilter.properties.calendar_id"];
         /** @description One line of up to 150 characters. */
         title?: components["parameters"]["rowFilter.properties.title"];
         /** @description Plain text of up to 10,000 characters. */
@@ -15985,7 +16083,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16142,7 +16240,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16303,7 +16401,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16564,7 +16662,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `space_of_another_property`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16656,7 +16754,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `space_of_another_property`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16744,7 +16842,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16836,7 +16934,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16929,7 +17027,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17116,7 +17214,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17209,7 +17307,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17302,7 +17400,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18037,7 +18135,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18218,7 +18316,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_takes_no_requests`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `request_is_open`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_takes_no_requests`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `request_is_open`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18310,7 +18408,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `money_request_not_open`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `money_request_not_open`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18402,7 +18500,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `money_request_not_open`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `money_request_not_open`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19194,6 +19292,250 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
+    };
+  };
+  call_link_properties: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_part_ids: string[];
+          /** Format: uuid */
+          p_property_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["properties"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `linked_nights_clash`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `space_of_another_property`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `invalid_parts`, `key_is_fixed`, `max_guests_missing`, `parts_go_round`, `parts_of_another_host`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_spaces`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_unlink_property: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_property_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["properties"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  get_property_spaces: {
+    parameters: {
+      query?: {
+        property_id?: components["parameters"]["rowFilter.property_spaces.property_id"];
+        /** @description The id of the property whose own space it is. */
+        space_id?: components["parameters"]["rowFilter.property_spaces.space_id"];
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
+        select?: components["parameters"]["select"];
+        /** @description Columns to sort by: `created_at.desc,id`. */
+        order?: components["parameters"]["order"];
+        /** @description The number of rows to skip. */
+        offset?: components["parameters"]["offset"];
+        /** @description The largest number of rows. */
+        limit?: components["parameters"]["limit"];
+      };
+      header?: {
+        /** @description First and last row, from 0: `0-19`. */
+        Range?: components["parameters"]["range"];
+        /** @description `items`. */
+        "Range-Unit"?: components["parameters"]["rangeUnit"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_spaces"][];
+        };
+      };
+      /** @description The part of the rows that `limit` or `Range` asks for. */
+      206: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["property_spaces"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      406: components["responses"]["406"];
+      416: components["responses"]["416"];
       default: components["responses"]["default"];
     };
   };
@@ -20014,7 +20356,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20096,7 +20438,7 @@ export interface operations {
       };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20181,7 +20523,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20329,7 +20671,7 @@ export interface operations {
       };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20411,7 +20753,7 @@ export interface operations {
       };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20488,7 +20830,7 @@ export interface operations {
       };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20703,7 +21045,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`. */
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20777,7 +21119,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`. */
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20851,7 +21193,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`. */
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20925,7 +21267,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`. */
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21091,7 +21433,10 @@ export interface operations {
     parameters: {
       query?: {
         id?: components["parameters"]["rowFilter.occupancies.id"];
+        /** @description The property that was booked or blocked. */
         property_id?: components["parameters"]["rowFilter.occupancies.property_id"];
+        /** @description The property's own space, whose id is the property's, or that of a linked property. */
+        space_id?: components["parameters"]["rowFilter.occupancies.space_id"];
         /** @description What takes the nights. */
         kind?: components["parameters"]["rowFilter.occupancies.kind"];
         /** @description First night. */
@@ -27105,7 +27450,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -27596,7 +27941,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -28083,7 +28428,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `orphan_closed`, `orphan_disputed`, `orphan_is_transfer`, `orphan_not_due`, `orphan_not_paid`, `orphan_partly_refunded`, `orphan_stay_over`, `orphan_stay_unknown`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `orphan_closed`, `orphan_disputed`, `orphan_is_transfer`, `orphan_not_due`, `orphan_not_paid`, `orphan_partly_refunded`, `orphan_stay_over`, `orphan_stay_unknown`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -29676,7 +30021,7 @@ export interface operations {
       };
       401: components["responses"]["401"];
       404: components["responses"]["404"];
-      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -30302,7 +30647,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `due_below_minimum`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `due_below_minimum`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -30393,7 +30738,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -30484,7 +30829,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -30613,7 +30958,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -30705,7 +31050,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -30796,7 +31141,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -30925,7 +31270,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31054,7 +31399,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31145,7 +31490,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `orphan_closed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `orphan_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31236,7 +31581,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31327,7 +31672,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `orphan_closed`, `payout_rate_not_of_quote`, `review_is_published`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `orphan_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;

@@ -3,6 +3,7 @@
 // bookings, about 20,000 entries and 800 open payables. The same size gives the same data.
 
 import type { Sql, TransactionSql } from "postgres";
+import { addSpaces } from "./market.ts";
 
 export interface Books {
   /** The host with 10,000 bookings. */
@@ -214,6 +215,7 @@ export async function insertBooks(tx: TransactionSql, size: number, above = 0): 
       order by e.id;
       insert into private.open_payables (booking_id, host_id, currency, balance, due_at)
       select id, host_id, 'EUR', -28000, check_in + time '15:00' + interval '1 day' from picked where not is_paid_out;`);
+  await addSpaces(tx);
   await tx`set local session_replication_role = origin`;
   const [row] = await tx<[Books]>`
     select md5('host1')::uuid as "largestHost", md5('host2')::uuid as host, guest_id as guest

@@ -101,9 +101,9 @@ async function makeStays(sql: Sql, size: number): Promise<string> {
       cross join lateral (select (case when n % 8 = 0 then 'cancelled_by_guest' when n % 9 = 0 then 'unpaid' else 'stay' end)::private.stay_outcome as outcome) o
       cross join lateral (select case o.outcome when 'stay' then 4 else 0 end as nights) s
       order by md5(p || '-' || n);
-      insert into public.occupancies (property_id, kind, check_in, check_out, host_block_id, external_block_id)
+      insert into public.occupancies (property_id, space_id, kind, check_in, check_out, host_block_id, external_block_id)
       select
-        md5('figures ' || p)::uuid, (case when n % 4 = 0 then 'host_block' else 'external_block' end)::public.occupancy_kind, d.day, d.day + 3,
+        md5('figures ' || p)::uuid, md5('figures ' || p)::uuid, (case when n % 4 = 0 then 'host_block' else 'external_block' end)::public.occupancy_kind, d.day, d.day + 3,
         case when n % 4 = 0 then gen_random_uuid() end, case when n % 4 <> 0 then gen_random_uuid() end
       from generate_series(1, ${size}) p
       cross join generate_series(0, 29) n

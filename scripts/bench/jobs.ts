@@ -8,7 +8,7 @@ import type { StackConfig } from "../lib/config.ts";
 import { openDatabase } from "../lib/database.ts";
 import { withTestStack } from "../test/stack.ts";
 import type { Figure } from "./figures.ts";
-import { completeBookings } from "./market.ts";
+import { addSpaces, completeBookings } from "./market.ts";
 
 const clients = 8;
 const mailsPerSecond = 50;
@@ -50,6 +50,7 @@ async function makeBookings(admin: Sql, people: string[], size: number): Promise
       { id: string }[]
     >`insert into public.properties (host_id, title, time_zone, currency, base_price, status)
       select id, 'House', 'UTC', 'EUR', 10000, 'published' from unnest(${people.slice(0, clients)}::uuid[]) as id returning id`;
+    await addSpaces(tx);
     await tx`insert into public.house_rules (property_id, version) select id, 1 from unnest(${properties.map(({ id }) => id)}::uuid[]) as id`;
     const rows = await tx<{ id: string }[]>`insert into private.bookings (
         property_id, host_id, guest_id, status, confirmed_at, status_at, check_in, check_out, adults, children, infants, pets, booking_mode, currency,

@@ -141,8 +141,8 @@ async function addPeople(sql: Sql, books: Books): Promise<People> {
       insert into public.profiles (id, display_name) values (md5('co-host')::uuid, 'Co-host'), (md5('operator')::uuid, 'Operator')
       on conflict do nothing;
       insert into public.user_roles (user_id, role) values (md5('operator')::uuid, 'operator') on conflict do nothing;
-      insert into public.occupancies (property_id, kind, check_in, check_out, booking_id, created_at)
-      select distinct on (b.property_id, b.check_in) b.property_id, 'booking', b.check_in, b.check_out, b.id, b.created_at
+      insert into public.occupancies (property_id, space_id, kind, check_in, check_out, booking_id, created_at)
+      select distinct on (b.property_id, b.check_in) b.property_id, b.property_id, 'booking', b.check_in, b.check_out, b.id, b.created_at
       from private.bookings b
       where b.status <> 'cancelled' and b.check_in > current_date - 100
       on conflict do nothing;

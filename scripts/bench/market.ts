@@ -64,6 +64,7 @@ export async function makeMarket(sql: Sql, size: number): Promise<City[]> {
       select id, 'Next summer', date_trunc('year', current_date)::date + 516, date_trunc('year', current_date)::date + 608,
         case when city % 8 = 3 then 'USD' else 'EUR' end, (4000 + price ^ 3 * 60000)::bigint
       from private.bench_properties where n % 10 < 3`;
+    await addSpaces(tx);
     await tx`insert into public.property_ratings (property_id, review_count, overall)
       select id, 5, round((3 + 2 * rating)::numeric, 2) from private.bench_properties where n % 5 > 0`;
     await tx`insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, min_nights)
@@ -77,8 +78,8 @@ export async function makeMarket(sql: Sql, size: number): Promise<City[]> {
     await tx`set local session_replication_role = replica`;
     await tx`select setseed(0.43)`;
     // stays of 2 to 7 nights with about 30 free nights between them, from a year ago on
-    await tx`insert into public.occupancies (property_id, kind, check_in, check_out, preparation_after, booking_id)
-      select s.id, 'booking', s.ends_on - s.nights, s.ends_on, s.after, gen_random_uuid()
+    await tx`insert into public.occupancies (property_id, space_id, kind, check_in, check_out, preparation_after, booking_id)
+      select s.id, s.id, 'booking', s.ends_on - s.nights, s.ends_on, s.after, gen_random_uuid()
       from (
         select r.id, r.after, r.nights,
           current_date - 365 + sum(r.nights + r.gap) over (partition by r.id order by r.k)::integer as ends_on
@@ -100,6 +101,12 @@ export async function makeMarket(sql: Sql, size: number): Promise<City[]> {
     group by c.id, c.latitude, c.longitude order by count(*) desc, c.id`;
 }
 
+/** Gives properties that were inserted without triggers their own spaces. */
+export async function addSpaces(tx: TransactionSql): Promise<void> {
+  await tx`insert into private.spaces (id, property_id) select id, id from public.properties on conflict do nothing`;
+  await tx`insert into public.property_spaces (property_id, space_id) select id, id from public.properties on conflict do nothing`;
+}
+
 /** Adds line items and occupancies to bookings that were inserted without them. */
 export async function completeBookings(tx: TransactionSql, ids: string[]): Promise<void> {
   await tx`insert into public.booking_line_items (
@@ -110,7 +117,7 @@ export async function completeBookings(tx: TransactionSql, ids: string[]): Promi
     union all
     select b.id, 2, 'host_platform_fee', 'Host service fee', 1, b.host_total - b.guest_total, 0, b.host_total - b.guest_total, 0
     from private.bookings b where b.id = any (${ids}::uuid[]) and b.host_total <> b.guest_total`;
-  await tx`insert into public.occupancies (property_id, kind, check_in, check_out, expires_at, booking_id)
-    select b.property_id, 'booking', b.check_in, b.check_out, b.expires_at, b.id
+  await tx`insert into public.occupancies (property_id, space_id, kind, check_in, check_out, expires_at, booking_id)
+    select b.property_id, b.property_id, 'booking', b.check_in, b.check_out, b.expires_at, b.id
     from private.bookings b where b.id = any (${ids}::uuid[]) and b.expires_at is not null`;
 }

@@ -11,7 +11,7 @@ import { emulatorKeys } from "../stack/stripe/emulator.ts";
 import { withTestStack } from "../test/stack.ts";
 import { makeBooks } from "./books.ts";
 import type { Figure } from "./figures.ts";
-import { completeBookings } from "./market.ts";
+import { addSpaces, completeBookings } from "./market.ts";
 import { benchMoneyAtSize } from "./money-at-size.ts";
 
 const properties = 20;
@@ -76,6 +76,7 @@ export async function beginPayments(admin: Sql, stripe: Stripe, count: number): 
     await tx`set local session_replication_role = replica`;
     await tx`insert into public.properties (host_id, title, time_zone, currency, base_price, status)
       select ${host}, 'House', 'UTC', 'EUR', 10000, 'published' from generate_series(1, ${properties}::integer)`;
+    await addSpaces(tx);
     await tx`insert into public.house_rules (property_id, version) select id, 1 from public.properties where host_id = ${host}`;
     const rows = await tx<{ id: string }[]>`insert into private.bookings (
         property_id, host_id, guest_id, status, expires_at, check_in, check_out, adults, children, infants, pets, booking_mode, currency,

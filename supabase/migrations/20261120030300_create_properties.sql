@@ -67,6 +67,7 @@ create table public.properties (
     status_reason text constraint properties_status_reason_is_plain
         check (status_reason ~ '\S' and private.is_plain_text(status_reason, 1000)),
     published_at timestamptz,
+    calendar_id uuid constraint properties_calendar_fkey references private.calendars (id) on delete restrict,
 
     title text not null constraint properties_title_is_plain
         check (title ~ '\S' and private.is_plain_text(title, 150) and title !~ '[\n\t]'),
@@ -148,6 +149,7 @@ comment on table public.properties is 'Properties that guests can book. A new pr
 comment on column public.properties.status is 'Changed by publish_property, pause_property, archive_property, suspend_property, unsuspend_property.';
 comment on column public.properties.status_reason is 'Why an operator suspended the property; null while it is not suspended.';
 comment on column public.properties.published_at is 'When the property was first published; null before that.';
+comment on column public.properties.calendar_id is 'The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property.';
 comment on column public.properties.title is 'One line of up to 150 characters.';
 comment on column public.properties.description is 'Plain text of up to 10,000 characters.';
 comment on column public.properties.property_type is 'Kind of property.';
@@ -192,6 +194,7 @@ comment on column public.properties.public_longitude is 'Degrees east (WGS 84) o
 comment on column public.properties.source is 'Source of an imported property, such as inside-airbnb; null for the others.';
 
 create index properties_host_id_idx on public.properties (host_id);
+create index properties_calendar_id_idx on public.properties (calendar_id) where calendar_id is not null;
 create index properties_time_zone_idx on public.properties (time_zone);
 create index properties_currency_idx on public.properties (currency);
 create index properties_cancellation_policy_id_idx on public.properties (cancellation_policy_id);

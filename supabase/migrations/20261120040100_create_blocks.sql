@@ -88,16 +88,26 @@ set search_path = ''
 as $$
 declare
     v_kind constant public.occupancy_kind := tg_argv[0];
+    v_property constant public.properties := private.lock_property(new.property_id);
 begin
-    perform private.lock_property(new.property_id);
     begin
         if tg_op = 'INSERT' then
-            insert into public.occupancies (property_id, kind, check_in, check_out, host_block_id, external_block_id)
-            values (
-                new.property_id, v_kind, new.check_in, new.check_out,
+            insert into public.occupancies (
+                property_id, space_id, kind, check_in, check_out, preparation_before, preparation_after, host_block_id, external_block_id
+            )
+            select
+                new.property_id, s.space_id, v_kind, new.check_in, new.check_out,
+                case when v_kind = 'external_block' then v_property.preparation_nights_before else 0 end,
+                case when v_kind = 'external_block' then v_property.preparation_nights_after else 0 end,
                 case when v_kind = 'host_block' then new.id end, case when v_kind = 'external_block' then new.id end
-            );
+            from public.property_spaces s
+            where s.property_id = new.property_id;
         else
+            -- spaces that the property has left keep the old nights no longer
+            delete from public.occupancies o
+            where
+                new.id in (o.host_block_id, o.external_block_id)
+                and not exists (select from public.property_spaces s where (s.property_id, s.space_id) = (o.property_id, o.space_id));
             update public.occupancies o
             set check_in = new.check_in, check_out = new.check_out
             where o.kind = v_kind and new.id = case when v_kind = 'host_block' then o.host_block_id else o.external_block_id end;

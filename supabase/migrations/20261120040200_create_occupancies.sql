@@ -2,13 +2,15 @@
 -- block; external blocks may lie over anything, because they were sold elsewhere.
 -- Touches: public.occupancies, private.kept_nights, private.footprint, functions that reserve, move and release nights.
 -- Watch: every writer locks the property first (a trigger does it), then a booking; so writers wait in line and never deadlock.
--- An occupancy ends when its row is deleted. No other unique index may exist here: it would answer before the constraint.
+-- A stay or block has a row for each space of its property, and ends when its rows are deleted. Between properties that share spaces
+-- the lock of their calendar comes after that of the property.
 
 insert into private.errors (code, status, message, hint) values
     ('occupied', 409, 'Some of these nights are taken.', 'Choose other dates; property_calendar shows which days are free.'),
     ('preparation_before', 409, 'The host keeps {needed_nights} night(s) free between stays; the stay before leaves {free_nights}.', 'Choose a later check-in; property_calendar shows which days are free.'),
     ('preparation_after', 409, 'The host keeps {needed_nights} night(s) free between stays; the stay after leaves {free_nights}.', 'Choose an earlier check-out; property_calendar shows which days are free.'),
-    ('occupancy_is_fixed', 409, 'The property and kind of an occupancy never change.', 'Delete it and create another one.'),
+    ('occupancy_is_fixed', 409, 'The property, space and kind of an occupancy never change.', 'Delete it and create another one.'),
+    ('space_of_another_property', 409, 'The property does not take this space.', 'Use link_properties, then try again.'),
     ('nights_released', 409, 'This booking has no nights any more.', 'Book again.');
 
 -- The rule about clashing nights exists in three forms. kept_nights is the rule; the calendar and the reasons for a refusal use it.
@@ -59,6 +61,7 @@ comment on function private.footprint is
 create table public.occupancies (
     id bigint generated always as identity constraint occupancies_pkey primary key,
     property_id uuid not null constraint occupancies_property_fkey references public.properties (id) on delete cascade,
+    space_id uuid not null constraint occupancies_space_fkey references private.spaces (id) on delete cascade,
     kind public.occupancy_kind not null,
     check_in date not null,
     check_out date not null,
@@ -80,12 +83,14 @@ create table public.occupancies (
     constraint occupancies_blocks_need_no_preparation
         check (kind <> 'host_block' or (preparation_before = 0 and preparation_after = 0)),
     constraint occupancies_do_not_overlap exclude using gist (
-        property_id with =,
+        space_id with =,
         private.footprint(kind, check_in, check_out, preparation_before, preparation_after) with &&
     ) where (kind <> 'external_block')
 );
 comment on table public.occupancies is
-    'Which nights of a property are taken. Only the database writes it; other people see availability through property_calendar, bookability and search_properties.';
+    'Which nights are taken, with a row for each space that the property takes. Only the database writes it; other people see availability through property_calendar, bookability and search_properties.';
+comment on column public.occupancies.property_id is 'The property that was booked or blocked.';
+comment on column public.occupancies.space_id is 'The property''s own space, whose id is the property''s, or that of a linked property.';
 comment on column public.occupancies.kind is 'What takes the nights.';
 comment on column public.occupancies.check_in is 'First night.';
 comment on column public.occupancies.check_out is 'The day after the last night; another guest may arrive on it.';
@@ -95,13 +100,15 @@ comment on column public.occupancies.expires_at is
     'When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end.';
 
 -- Covers all that bookability reads, so that it needs no look at the table.
-create index occupancies_property_id_idx on public.occupancies (property_id, check_out, check_in)
+create index occupancies_space_id_idx on public.occupancies (space_id, check_out, check_in)
     include (kind, preparation_before, preparation_after, expires_at, booking_id);
-create unique index occupancies_booking_id_idx on public.occupancies (booking_id) where booking_id is not null;
-create index occupancies_external_nights_idx on public.occupancies (property_id, check_out) where kind = 'external_block';
+create index occupancies_property_id_idx on public.occupancies (property_id);
+create unique index occupancies_booking_id_idx on public.occupancies (booking_id, space_id) where booking_id is not null;
+create index occupancies_external_nights_idx on public.occupancies (space_id, check_out) where kind = 'external_block';
 create index occupancies_expires_at_idx on public.occupancies (expires_at) where expires_at is not null;
 -- with the real numbers, the planner may look for the rows of someone who has few in the order of the whole table
 alter table public.occupancies alter column property_id set (n_distinct = -0.05);
+alter table public.occupancies alter column space_id set (n_distinct = -0.05);
 
 create index occupancies_host_block_id_idx on public.occupancies (host_block_id) where host_block_id is not null;
 create index occupancies_external_block_id_idx on public.occupancies (external_block_id) where external_block_id is not null;
@@ -142,12 +149,18 @@ begin
     perform set_config('staybase.locked_property', p_property_id::text, true);
     if coalesce(v_last, '') in ('', p_property_id::text) then
         select p.* into v_property from public.properties p where p.id = p_property_id for no key update;
+        if v_property.calendar_id is not null then
+            perform from private.calendars c where c.id = v_property.calendar_id for no key update;
+        end if;
         return v_property;
     end if;
     -- a transaction that holds another property's lock does not wait for long
     for v_attempt in 1..4 loop
         begin
             select p.* into v_property from public.properties p where p.id = p_property_id for no key update nowait;
+            if v_property.calendar_id is not null then
+                perform from private.calendars c where c.id = v_property.calendar_id for no key update nowait;
+            end if;
             return v_property;
         exception when lock_not_available then
             perform private.wait_to_retry(v_attempt);
@@ -156,7 +169,7 @@ begin
 end
 $$;
 comment on function private.lock_property is
-    'Locks a property and returns it; null when there is none. A transaction that has locked another property gives up with 503 after a moment, so that two never wait for each other.';
+    'Locks a property and the calendar of those linked to it, and returns it; null when there is none. A transaction that has locked another property gives up with 503 after a moment, so that two never wait for each other.';
 
 create function private.prepare_occupancy() returns trigger
 language plpgsql security definer
@@ -166,10 +179,13 @@ declare
     v_property public.properties;
 begin
     if tg_op = 'DELETE' then
-        perform private.lock_property(old.property_id);
+        -- those who need the nights of an expired hold may have locked a linked property
+        if (old.expires_at <= clock_timestamp()) is not true then
+            perform private.lock_property(old.property_id);
+        end if;
         return old;
     end if;
-    if tg_op = 'UPDATE' and (new.property_id, new.kind) is distinct from (old.property_id, old.kind) then
+    if tg_op = 'UPDATE' and (new.property_id, new.space_id, new.kind) is distinct from (old.property_id, old.space_id, old.kind) then
         perform private.raise_error('occupancy_is_fixed');
     end if;
 
@@ -179,26 +195,36 @@ begin
         new.preparation_after := old.preparation_after;
         return new;
     end if;
-    if v_property.id is not null and new.kind <> 'host_block' then
+    new.space_id := coalesce(new.space_id, new.property_id);
+    if tg_op = 'INSERT' and new.space_id <> new.property_id then
+        -- its preparation nights are those of the row in the own space
+        if not exists (select from public.property_spaces s where (s.property_id, s.space_id) = (new.property_id, new.space_id)) then
+            perform private.raise_error('space_of_another_property');
+        end if;
+    elsif v_property.id is not null and new.kind <> 'host_block' then
         new.preparation_before := v_property.preparation_nights_before;
         new.preparation_after := v_property.preparation_nights_after;
     end if;
 
-    -- expired holds are deleted; the clock is read after the wait for the lock
+    -- expired holds are deleted from all their spaces; the clock is read after the wait for the lock
     delete from public.occupancies o
-    where
-        o.property_id = new.property_id
-        and o.check_out > new.check_in - 2
-        and o.check_in < new.check_out + 2
-        and o.expires_at <= clock_timestamp()
-        and o.id <> new.id;
+    where o.booking_id = any (array(
+        select e.booking_id
+        from public.occupancies e
+        where
+            e.space_id = new.space_id
+            and e.check_out > new.check_in - 2
+            and e.check_in < new.check_out + 2
+            and e.expires_at <= clock_timestamp()
+            and e.id <> new.id
+    ));
 
     -- the constraint cannot say who comes second, so it leaves out external blocks; the lock makes this as safe
     if new.kind <> 'external_block' and exists (
         select
         from public.occupancies o
         where
-            o.kind = 'external_block' and o.property_id = new.property_id
+            o.kind = 'external_block' and o.space_id = new.space_id
             and o.check_out > new.check_in - 2 and o.check_in < new.check_out + 2
             and private.footprint(o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after)
             && private.footprint(new.kind, new.check_in, new.check_out, new.preparation_before, new.preparation_after)
@@ -217,14 +243,18 @@ create trigger prepare_occupancy before insert or update or delete on public.occ
 
 create function private.kept_nights(
     p_property_id uuid, p_from date, p_until date, p_before smallint, p_after smallint, p_ignore_booking uuid, p_at timestamptz
-) returns table (check_in date, check_out date, preparation_before smallint, preparation_after smallint, nights daterange)
+) returns table (
+    property_id uuid, check_in date, check_out date, preparation_before smallint, preparation_after smallint, nights daterange
+)
 language plpgsql stable rows 50
 set search_path = ''
 as $$
+declare
+    v_spaces constant uuid[] := array(select s.space_id from public.property_spaces s where s.property_id = p_property_id);
 begin
     return query
         select
-            o.check_in, o.check_out, o.preparation_before, o.preparation_after,
+            o.property_id, o.check_in, o.check_out, o.preparation_before, o.preparation_after,
             daterange(
                 o.check_in - case when o.kind = 'host_block' then 0 else greatest(o.preparation_before, p_after) end,
                 o.check_out + case when o.kind = 'host_block' then 0 else greatest(o.preparation_after, p_before) end
@@ -232,13 +262,13 @@ begin
         from public.occupancies o
         where
             -- no property keeps more than two nights
-            o.property_id = p_property_id and o.check_out > p_from - 3 and o.check_in < p_until + 3
+            o.space_id = any (v_spaces) and o.check_out > p_from - 3 and o.check_in < p_until + 3
             and (o.expires_at is null or o.expires_at > p_at)
             and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking);
 end
 $$;
 comment on function private.kept_nights is
-    'The nights of a property around [p_from, p_until) that its occupancies keep from a stay with p_before and p_after preparation nights: their own, and between two stays the larger number of preparation nights. A host''s block keeps only its own; holds that have expired by p_at keep none.';
+    'The nights of a property around [p_from, p_until) that occupancies of its spaces keep from a stay with p_before and p_after preparation nights: their own, and between two stays the larger number of preparation nights. A host''s block keeps only its own; holds that have expired by p_at keep none.';
 
 create function private.occupancy_conflicts(
     p_property_id uuid, p_check_in date, p_check_out date, p_before smallint, p_after smallint,
@@ -249,7 +279,7 @@ set search_path = ''
 as $$
     with clashes as (
         select
-            o.check_in, o.check_out,
+            o.property_id, o.check_in, o.check_out,
             case
                 when o.check_in < p_check_out and o.check_out > p_check_in then 'occupied'
                 when o.check_out <= p_check_in then 'preparation_before'
@@ -259,8 +289,16 @@ as $$
             case when o.check_out <= p_check_in then p_check_in - o.check_out else o.check_in - p_check_out end as free
         from private.kept_nights(p_property_id, p_check_in, p_check_out, p_before, p_after, p_ignore_booking, p_at) o
         where o.nights && daterange(p_check_in, p_check_out)
+    ),
+    -- linked properties that are in the way, without those that the caller may not know
+    others as (
+        select c.code, jsonb_build_object('property_ids', jsonb_agg(distinct c.property_id)) as details
+        from clashes c
+        join public.properties p on p.id = c.property_id and (p.status = 'published' or p.host_id = auth.uid())
+        where c.property_id <> p_property_id
+        group by c.code
     )
-    select coalesce(jsonb_agg(r.reason order by r.code), '[]')
+    select coalesce(jsonb_agg(r.reason || coalesce(o.details, '{}') order by r.code), '[]')
     from (
         -- only the nights asked for: the caller may not learn where another stay begins or ends
         select 'occupied' as code, private.problem('occupied', jsonb_build_object('nights', (
@@ -278,9 +316,10 @@ as $$
         where c.code <> 'occupied'
         group by c.code
     ) r
+    left join others o on o.code = r.code
 $$;
 comment on function private.occupancy_conflicts is
-    'The conflicts of a stay that keeps p_before and p_after nights free, as problems: occupied, preparation_before, preparation_after. Holds that have expired by p_at do not count.';
+    'The conflicts of a stay that keeps p_before and p_after nights free, as problems: occupied, preparation_before, preparation_after. Each has property_ids when linked properties are in the way; holds that have expired by p_at do not count.';
 
 create function private.reserve_nights(
     p_booking_id uuid, p_property_id uuid, p_check_in date, p_check_out date, p_expires_at timestamptz default null
@@ -288,15 +327,22 @@ create function private.reserve_nights(
 language plpgsql security definer
 set search_path = ''
 as $$
+declare
+    v_property constant public.properties := private.lock_property(p_property_id);
 begin
-    insert into public.occupancies (property_id, kind, check_in, check_out, expires_at, booking_id)
-    values (p_property_id, 'booking', p_check_in, p_check_out, p_expires_at, p_booking_id);
+    insert into public.occupancies (
+        property_id, space_id, kind, check_in, check_out, preparation_before, preparation_after, expires_at, booking_id
+    )
+    select
+        p_property_id, s.space_id, 'booking', p_check_in, p_check_out, v_property.preparation_nights_before, v_property.preparation_nights_after,
+        p_expires_at, p_booking_id
+    from public.property_spaces s
+    where s.property_id = p_property_id;
 exception when exclusion_violation then
     perform private.raise_errors(private.count_refused_stay(private.occupancy_conflicts(
-        p_property_id, p_check_in, p_check_out, p.preparation_nights_before, p.preparation_nights_after, p_booking_id, clock_timestamp()
-    )))
-    from public.properties p
-    where p.id = p_property_id;
+        p_property_id, p_check_in, p_check_out, v_property.preparation_nights_before, v_property.preparation_nights_after, p_booking_id,
+        clock_timestamp()
+    )));
 end
 $$;
 comment on function private.reserve_nights is
@@ -308,7 +354,7 @@ set search_path = ''
 as $$
 begin
     -- an update would lock its row before the trigger locks the property: the wrong order
-    return (private.lock_property((select o.property_id from public.occupancies o where o.booking_id = p_booking_id))).id;
+    return (private.lock_property((select o.property_id from public.occupancies o where o.booking_id = p_booking_id limit 1))).id;
 end
 $$;
 comment on function private.lock_property_of is
@@ -335,6 +381,11 @@ declare
     v_property uuid := private.lock_property_of(p_booking_id);
 begin
     begin
+        -- spaces that the property has left keep the old nights no longer
+        delete from public.occupancies o
+        where
+            o.booking_id = p_booking_id
+            and not exists (select from public.property_spaces s where (s.property_id, s.space_id) = (o.property_id, o.space_id));
         update public.occupancies o set check_in = p_check_in, check_out = p_check_out where o.booking_id = p_booking_id;
         if not found then
             perform private.raise_error('nights_released');

@@ -1,5 +1,5 @@
 -- Purpose: the rules that decide whether a party can book a stay, and the reasons when it cannot.
--- Touches: private.parse_dates, has_passed, children_allowed, dated_rules, broken_rules, bookability, visible_bookability;
+-- Touches: private.parse_dates, has_passed, children_allowed, dated_rules, shared_nights_are_taken, broken_rules, bookability, visible_bookability;
 -- public.bookability; indexes of property_seasons and property_availability_rules.
 -- Watch: add booking rules to private.broken_rules and nowhere else. Search checks a page of stays with one call, because twenty
 -- stays cost far less together than one by one. Today, cut-off hour and booking window follow the property's clock.
@@ -100,6 +100,23 @@ end
 $$;
 comment on function private.dated_rules is
     'The availability rules of a property for a stay: {min_nights, max_nights, closed}, null where there is no rule. Bit 0 of closed means no arrival on p_check_in, bit 1 no departure on p_check_out.';
+
+create function private.shared_nights_are_taken(
+    p_property_id uuid, p_check_in date, p_check_out date, p_before smallint, p_after smallint, p_ignore_booking uuid, p_at timestamptz
+) returns boolean
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return exists (
+        select
+        from private.kept_nights(p_property_id, p_check_in, p_check_out, p_before, p_after, p_ignore_booking, p_at) o
+        where o.nights && daterange(p_check_in, p_check_out)
+    );
+end
+$$;
+comment on function private.shared_nights_are_taken is
+    'Whether nights of a linked property are taken. A property that shares no space is checked inside broken_rules, which costs less.';
 
 -- partial, because most seasons only set prices
 create index property_seasons_ends_on_idx on public.property_seasons (property_id, ends_on) include (starts_on, min_nights, max_nights)
@@ -208,19 +225,24 @@ begin
                 coalesce(i.rules[2], i.season[2], c.max_nights) as max_nights,
                 -- null for a draft without time zone
                 (p_at at time zone c.time_zone)::date as today,
-                i.nights is not null and exists (
-                    select
-                    from public.occupancies o
-                    where
-                        o.property_id = c.id and o.check_out > i.check_in - 2 and o.check_in < i.check_out + 2
-                        and (o.expires_at is null or o.expires_at > p_at)
-                        and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking)
-                        -- the rule of kept_nights
-                        and o.check_in < i.check_out
-                            + case when o.kind = 'host_block' then 0 else greatest(o.preparation_before, c.preparation_nights_after) end
-                        and o.check_out > i.check_in
-                            - case when o.kind = 'host_block' then 0 else greatest(o.preparation_after, c.preparation_nights_before) end
-                ) as is_taken,
+                i.nights is not null and case
+                    when c.calendar_id is null then exists (
+                        select
+                        from public.occupancies o
+                        where
+                            o.space_id = c.id and o.check_out > i.check_in - 2 and o.check_in < i.check_out + 2
+                            and (o.expires_at is null or o.expires_at > p_at)
+                            and (p_ignore_booking is null or o.booking_id is distinct from p_ignore_booking)
+                            -- the rule of kept_nights
+                            and o.check_in < i.check_out
+                                + case when o.kind = 'host_block' then 0 else greatest(o.preparation_before, c.preparation_nights_after) end
+                            and o.check_out > i.check_in
+                                - case when o.kind = 'host_block' then 0 else greatest(o.preparation_after, c.preparation_nights_before) end
+                    )
+                    else private.shared_nights_are_taken(
+                        c.id, i.check_in, i.check_out, c.preparation_nights_before, c.preparation_nights_after, p_ignore_booking, p_at
+                    )
+                end as is_taken,
                 case when v_is_one then c end as property
             from public.properties c
             where c.id = i.property_id

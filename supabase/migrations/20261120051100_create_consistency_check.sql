@@ -22,11 +22,19 @@ begin
         ) then 'lines'
         -- the nights of an ended hold or stay may have been released by others
         when (v_booking.status = 'confirmed' and v_booking.check_out_at > clock_timestamp() or v_booking.expires_at > clock_timestamp())
-            and not exists (
-                select from public.occupancies o
+            and exists (
+                select
+                from public.property_spaces s
                 where
-                    o.booking_id = new.id and (o.check_in, o.check_out) = (v_booking.check_in, v_booking.check_out)
-                    and o.expires_at is not distinct from v_booking.expires_at
+                    s.property_id = v_booking.property_id
+                    and not exists (
+                        select
+                        from public.occupancies o
+                        where
+                            o.booking_id = new.id and o.space_id = s.space_id
+                            and (o.check_in, o.check_out) = (v_booking.check_in, v_booking.check_out)
+                            and o.expires_at is not distinct from v_booking.expires_at
+                    )
             ) then 'nights'
         when v_booking.status in ('declined', 'withdrawn', 'expired', 'cancelled', 'no_show')
             and exists (select from public.occupancies o where o.booking_id = new.id) then 'nights'

@@ -40,8 +40,10 @@ as $$
             where v.booking_id = b.id and v.event = 'altered'
         ) a on true
         where
-            o.property_id = p_property_id and o.check_out > p_now::date - 30
-            and o.expires_at is null and e.source is distinct from p_channel
+            -- a night of a linked property is taken here, too
+            o.space_id = any (array(select s.space_id from public.property_spaces s where s.property_id = p_property_id))
+            and o.check_out > p_now::date - 30 and o.expires_at is null
+            and (o.property_id, e.source) is distinct from (p_property_id, p_channel)
     )
     select distinct n.id, n.check_in, n.check_out, n.is_stay, t.changes, date_trunc('second', t.changed_at)
     from taken t
@@ -53,7 +55,7 @@ as $$
     where n.check_in < n.check_out
 $$;
 comment on function private.exported_nights is
-    'The nights that a channel receives: bookings that are paid, host blocks, nights sold on other channels, and the preparation nights of all these, back to 30 days ago.';
+    'The nights that a channel receives: bookings that are paid, host blocks, nights sold on other channels, those of linked properties, and the preparation nights of all these, back to 30 days ago.';
 
 create function private.calendar_link(p_property_id uuid, p_channel text, p_rotate boolean) returns text
 language plpgsql security definer

@@ -52,8 +52,8 @@ as $$
         select o.check_in, o.check_out, o.preparation_before, o.preparation_after
         from public.occupancies o
         where
-            o.property_id = p_feed.property_id and o.kind <> 'external_block' and o.expires_at is null
-            and o.check_out > p_check_in - 3 and o.check_in < p_check_out + 3
+            o.space_id = any (array(select s.space_id from public.property_spaces s where s.property_id = p_feed.property_id))
+            and o.kind <> 'external_block' and o.expires_at is null and o.check_out > p_check_in - 3 and o.check_in < p_check_out + 3
     ),
     told as (
         select n.check_in, n.check_out

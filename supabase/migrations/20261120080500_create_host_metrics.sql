@@ -358,25 +358,26 @@ begin
             r.period, l.currency, o.kind,
             sum(least(o.check_out, l.ends, v_ends[r.period]) - greatest(o.check_in, l.starts, v_starts[r.period]))::bigint as nights
         from listed l
-        -- lateral with offset 0, so that each property is looked up by index, however wrong the planner's guess
+        -- lateral with offset 0, so that each property is looked up by index, however wrong the planner's guess; of a linked
+        -- property's rows those in its own space count
         cross join lateral (
             select o.kind, o.check_in, o.check_out
             from public.occupancies o
-            where o.property_id = l.id and o.kind = 'host_block' and o.check_out > l.starts and o.check_in < l.ends
+            where o.space_id = l.id and o.property_id = l.id and o.kind = 'host_block' and o.check_out > l.starts and o.check_in < l.ends
             union all
             -- each night once, and none that a booking or the host has, too
             select 'external_block', lower(r.nights), upper(r.nights)
             from (
                 select range_agg(daterange(o.check_in, o.check_out)) as nights
                 from public.occupancies o
-                where o.property_id = l.id and o.kind = 'external_block' and o.check_out > l.starts and o.check_in < l.ends
+                where o.space_id = l.id and o.property_id = l.id and o.kind = 'external_block' and o.check_out > l.starts and o.check_in < l.ends
                 having count(*) > 0
             ) e
             cross join lateral unnest(e.nights - coalesce((
                 select range_agg(daterange(o.check_in, o.check_out))
                 from public.occupancies o
                 where
-                    o.property_id = l.id and o.kind <> 'external_block' and o.expires_at is null
+                    o.space_id = l.id and o.property_id = l.id and o.kind <> 'external_block' and o.expires_at is null
                     and o.check_out > l.starts and o.check_in < l.ends
             ), '{}')) as r (nights)
             offset 0

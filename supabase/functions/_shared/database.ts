@@ -762,6 +762,7 @@ export type Database = {
           preparation_after: number;
           preparation_before: number;
           property_id: string;
+          space_id: string;
         };
         ComputedFields: never;
         Insert: never;
@@ -1112,6 +1113,7 @@ export type Database = {
           beds: number | null;
           booking_mode: Database["public"]["Enums"]["booking_mode"];
           booking_window_days: number;
+          calendar_id: string | null;
           cancellation_policy_id: string;
           check_in_from: string;
           check_in_until: string | null;
@@ -1574,6 +1576,24 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "properties";
             referencedColumns: ["id", "currency"];
+          },
+        ];
+      };
+      property_spaces: {
+        Row: {
+          property_id: string;
+          space_id: string;
+        };
+        ComputedFields: never;
+        Insert: never;
+        Update: never;
+        Relationships: [
+          {
+            foreignKeyName: "property_spaces_property_fkey";
+            columns: ["property_id"];
+            isOneToOne: false;
+            referencedRelation: "properties";
+            referencedColumns: ["id"];
           },
         ];
       };
@@ -2409,6 +2429,7 @@ export type Database = {
           beds: number | null;
           booking_mode: Database["public"]["Enums"]["booking_mode"];
           booking_window_days: number;
+          calendar_id: string | null;
           cancellation_policy_id: string;
           check_in_from: string;
           check_in_until: string | null;
@@ -2958,6 +2979,69 @@ export type Database = {
       join_wishlist: { Args: { p_token: string }; Returns: string };
       keep_internal_run: { Args: { p_function: string; p_lease: string }; Returns: boolean };
       keeps_object: { Args: { p_bucket: string; p_path: string }; Returns: boolean };
+      link_properties: {
+        Args: { p_part_ids: string[]; p_property_id: string };
+        Returns: {
+          advance_notice_cut_off: string;
+          advance_notice_days: number;
+          base_price: number | null;
+          bathrooms: number | null;
+          bedrooms: number | null;
+          beds: number | null;
+          booking_mode: Database["public"]["Enums"]["booking_mode"];
+          booking_window_days: number;
+          calendar_id: string | null;
+          cancellation_policy_id: string;
+          check_in_from: string;
+          check_in_until: string | null;
+          check_in_weekdays: number[];
+          check_out_until: string;
+          check_out_weekdays: number[];
+          city: string | null;
+          country: string | null;
+          created_at: string;
+          currency: string | null;
+          description: string;
+          early_bird_days: number;
+          early_bird_discount_percent: number;
+          extra_guest_price: number;
+          extra_guests_after: number;
+          host_id: string;
+          id: string;
+          last_minute_days: number;
+          last_minute_discount_percent: number;
+          max_guests: number | null;
+          max_infants: number;
+          max_nights: number;
+          max_pets: number;
+          min_nights: number;
+          monthly_discount_percent: number;
+          neighbourhood: string | null;
+          preparation_nights_after: number;
+          preparation_nights_before: number;
+          property_type: Database["public"]["Enums"]["property_type"] | null;
+          public_latitude: number | null;
+          public_longitude: number | null;
+          published_at: string | null;
+          region: string | null;
+          room_type: Database["public"]["Enums"]["room_type"] | null;
+          source: string | null;
+          source_id: string | null;
+          status: Database["public"]["Enums"]["property_status"];
+          status_reason: string | null;
+          time_zone: string | null;
+          title: string;
+          updated_at: string;
+          weekend_price: number | null;
+          weekly_discount_percent: number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "properties";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       lost_demand: {
         Args: { p_from: string; p_properties?: string[]; p_until: string };
         Returns: Database["public"]["CompositeTypes"]["refused_stays"][];
@@ -3086,6 +3170,7 @@ export type Database = {
           beds: number | null;
           booking_mode: Database["public"]["Enums"]["booking_mode"];
           booking_window_days: number;
+          calendar_id: string | null;
           cancellation_policy_id: string;
           check_in_from: string;
           check_in_until: string | null;
@@ -3226,6 +3311,7 @@ export type Database = {
           beds: number | null;
           booking_mode: Database["public"]["Enums"]["booking_mode"];
           booking_window_days: number;
+          calendar_id: string | null;
           cancellation_policy_id: string;
           check_in_from: string;
           check_in_until: string | null;
@@ -3776,6 +3862,7 @@ export type Database = {
           beds: number | null;
           booking_mode: Database["public"]["Enums"]["booking_mode"];
           booking_window_days: number;
+          calendar_id: string | null;
           cancellation_policy_id: string;
           check_in_from: string;
           check_in_until: string | null;
@@ -3906,6 +3993,69 @@ export type Database = {
           task_id: number;
         }[];
       };
+      unlink_property: {
+        Args: { p_property_id: string };
+        Returns: {
+          advance_notice_cut_off: string;
+          advance_notice_days: number;
+          base_price: number | null;
+          bathrooms: number | null;
+          bedrooms: number | null;
+          beds: number | null;
+          booking_mode: Database["public"]["Enums"]["booking_mode"];
+          booking_window_days: number;
+          calendar_id: string | null;
+          cancellation_policy_id: string;
+          check_in_from: string;
+          check_in_until: string | null;
+          check_in_weekdays: number[];
+          check_out_until: string;
+          check_out_weekdays: number[];
+          city: string | null;
+          country: string | null;
+          created_at: string;
+          currency: string | null;
+          description: string;
+          early_bird_days: number;
+          early_bird_discount_percent: number;
+          extra_guest_price: number;
+          extra_guests_after: number;
+          host_id: string;
+          id: string;
+          last_minute_days: number;
+          last_minute_discount_percent: number;
+          max_guests: number | null;
+          max_infants: number;
+          max_nights: number;
+          max_pets: number;
+          min_nights: number;
+          monthly_discount_percent: number;
+          neighbourhood: string | null;
+          preparation_nights_after: number;
+          preparation_nights_before: number;
+          property_type: Database["public"]["Enums"]["property_type"] | null;
+          public_latitude: number | null;
+          public_longitude: number | null;
+          published_at: string | null;
+          region: string | null;
+          room_type: Database["public"]["Enums"]["room_type"] | null;
+          source: string | null;
+          source_id: string | null;
+          status: Database["public"]["Enums"]["property_status"];
+          status_reason: string | null;
+          time_zone: string | null;
+          title: string;
+          updated_at: string;
+          weekend_price: number | null;
+          weekly_discount_percent: number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "properties";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       unread_count: {
         Args: {
           p_thread: Omit<
@@ -3929,6 +4079,7 @@ export type Database = {
           beds: number | null;
           booking_mode: Database["public"]["Enums"]["booking_mode"];
           booking_window_days: number;
+          calendar_id: string | null;
           cancellation_policy_id: string;
           check_in_from: string;
           check_in_until: string | null;

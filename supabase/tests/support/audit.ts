@@ -4,12 +4,12 @@
 export const faults: Record<string, string> = {
   "I1 no night of a property is taken twice": `
     alter table public.occupancies drop constraint occupancies_do_not_overlap;
-    insert into public.occupancies (property_id, kind, check_in, check_out, host_block_id)
-    select id, 'host_block', current_date + 400 + n, current_date + 403 + n, gen_random_uuid()
+    insert into public.occupancies (property_id, space_id, kind, check_in, check_out, host_block_id)
+    select id, id, 'host_block', current_date + 400 + n, current_date + 403 + n, gen_random_uuid()
     from (select id from public.properties limit 1) p, generate_series(0, 1) n`,
   "I2 bookings and nights match": `
-    insert into public.occupancies (property_id, kind, check_in, check_out, booking_id)
-    select id, 'booking', current_date + 400, current_date + 403, gen_random_uuid() from public.properties limit 1`,
+    insert into public.occupancies (property_id, space_id, kind, check_in, check_out, booking_id)
+    select id, id, 'booking', current_date + 400, current_date + 403, gen_random_uuid() from public.properties limit 1`,
   "I3 every ledger transaction sums to zero": `
     with account as (
       insert into private.ledger_accounts (purpose, currency) values ('tax_payable', 'EUR')
