@@ -185,6 +185,37 @@ export type Database = {
           },
         ];
       };
+      calendar_feeds: {
+        Row: {
+          channel: string;
+          created_at: string;
+          echoes: number;
+          events: number;
+          failures: number;
+          id: string;
+          is_failing: boolean;
+          is_paused: boolean;
+          last_error: string | null;
+          last_error_at: string | null;
+          last_good_at: string | null;
+          masked_url: string;
+          next_sync_at: string;
+          property_id: string;
+          unreadable: number;
+        };
+        ComputedFields: never;
+        Insert: never;
+        Update: never;
+        Relationships: [
+          {
+            foreignKeyName: "calendar_feeds_property_fkey";
+            columns: ["property_id"];
+            isOneToOne: false;
+            referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       cancellation_policies: {
         Row: {
           created_at: string;
@@ -2592,6 +2623,7 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      calendar_to_export: { Args: { p_token: string }; Returns: Json };
       cancel_booking: {
         Args: { p_booking_id: string; p_reason?: string };
         Returns: {
@@ -2729,6 +2761,32 @@ export type Database = {
           to: "property_photos";
           isOneToOne: true;
           isSetofReturn: true;
+        };
+      };
+      create_calendar_feed: {
+        Args: { p_channel: string; p_property_id: string; p_url: string };
+        Returns: {
+          channel: string;
+          created_at: string;
+          echoes: number;
+          events: number;
+          failures: number;
+          id: string;
+          is_failing: boolean;
+          is_paused: boolean;
+          last_error: string | null;
+          last_error_at: string | null;
+          last_good_at: string | null;
+          masked_url: string;
+          next_sync_at: string;
+          property_id: string;
+          unreadable: number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "calendar_feeds";
+          isOneToOne: true;
+          isSetofReturn: false;
         };
       };
       current_house_rules: {
@@ -2872,6 +2930,32 @@ export type Database = {
         };
       };
       delete_account: { Args: Record<PropertyKey, never>; Returns: undefined };
+      delete_calendar_feed: {
+        Args: { p_feed_id: string };
+        Returns: {
+          channel: string;
+          created_at: string;
+          echoes: number;
+          events: number;
+          failures: number;
+          id: string;
+          is_failing: boolean;
+          is_paused: boolean;
+          last_error: string | null;
+          last_error_at: string | null;
+          last_good_at: string | null;
+          masked_url: string;
+          next_sync_at: string;
+          property_id: string;
+          unreadable: number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "calendar_feeds";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       end_internal_run: {
         Args: { p_function: string; p_lease: string; p_repeat?: boolean };
         Returns: number;
@@ -3075,6 +3159,32 @@ export type Database = {
           to: "pace_of_month";
           isOneToOne: true;
           isSetofReturn: true;
+        };
+      };
+      pause_calendar_feed: {
+        Args: { p_feed_id: string };
+        Returns: {
+          channel: string;
+          created_at: string;
+          echoes: number;
+          events: number;
+          failures: number;
+          id: string;
+          is_failing: boolean;
+          is_paused: boolean;
+          last_error: string | null;
+          last_error_at: string | null;
+          last_good_at: string | null;
+          masked_url: string;
+          next_sync_at: string;
+          property_id: string;
+          unreadable: number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "calendar_feeds";
+          isOneToOne: true;
+          isSetofReturn: false;
         };
       };
       pause_operation: {
@@ -3355,6 +3465,7 @@ export type Database = {
       };
       reconcile_ledger: { Args: { p_lines: Json; p_since: string }; Returns: Json };
       record_bounce: { Args: { p_email: string; p_reason: string }; Returns: undefined };
+      record_feed_sync: { Args: { p_answer: Json; p_feed_id: string; p_lease: string }; Returns: boolean };
       record_webhook_attempt: {
         Args: { p_delivery_id: string; p_error: string; p_status: number };
         Returns: undefined;
@@ -3566,6 +3677,32 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      resume_calendar_feed: {
+        Args: { p_feed_id: string };
+        Returns: {
+          channel: string;
+          created_at: string;
+          echoes: number;
+          events: number;
+          failures: number;
+          id: string;
+          is_failing: boolean;
+          is_paused: boolean;
+          last_error: string | null;
+          last_error_at: string | null;
+          last_good_at: string | null;
+          masked_url: string;
+          next_sync_at: string;
+          property_id: string;
+          unreadable: number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "calendar_feeds";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       resume_operation: {
         Args: { p_despite_orphans?: boolean; p_note: string; p_operation: string };
         Returns: {
@@ -3597,7 +3734,9 @@ export type Database = {
           table_name: string;
         }[];
       };
+      reveal_calendar_link: { Args: { p_channel: string; p_property_id: string }; Returns: string };
       reveal_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
+      rotate_calendar_link: { Args: { p_channel: string; p_property_id: string }; Returns: string };
       rotate_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
       save_customer: { Args: { p_actor: string; p_customer_id: string }; Returns: string };
       save_orphan_page: {
@@ -3872,6 +4011,43 @@ export type Database = {
           isOneToOne: false;
           isSetofReturn: true;
         };
+      };
+      sync_calendar_feed: {
+        Args: { p_feed_id: string };
+        Returns: {
+          channel: string;
+          created_at: string;
+          echoes: number;
+          events: number;
+          failures: number;
+          id: string;
+          is_failing: boolean;
+          is_paused: boolean;
+          last_error: string | null;
+          last_error_at: string | null;
+          last_good_at: string | null;
+          masked_url: string;
+          next_sync_at: string;
+          property_id: string;
+          unreadable: number;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "calendar_feeds";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      take_due_feeds: {
+        Args: { p_limit?: number };
+        Returns: {
+          etag: string;
+          feed_id: string;
+          last_modified: string;
+          lease: string;
+          time_zone: string;
+          url: string;
+        }[];
       };
       take_jobs: {
         Args: { p_limit?: number; p_queue: string };

@@ -3082,6 +3082,308 @@ export type introspection = {
         },
       ];
     };
+    CalendarFeeds: {
+      kind: "OBJECT";
+      name: "CalendarFeeds";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        id: {
+          name: "id";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        propertyId: {
+          name: "propertyId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        channel: {
+          name: "channel";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        maskedUrl: {
+          name: "maskedUrl";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        isPaused: {
+          name: "isPaused";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        };
+        isFailing: {
+          name: "isFailing";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        };
+        failures: {
+          name: "failures";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        lastGoodAt: { name: "lastGoodAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        lastError: { name: "lastError"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        lastErrorAt: { name: "lastErrorAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        nextSyncAt: {
+          name: "nextSyncAt";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        events: {
+          name: "events";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        echoes: {
+          name: "echoes";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        unreadable: {
+          name: "unreadable";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        createdAt: {
+          name: "createdAt";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
+      };
+    };
+    CalendarFeedsConnection: {
+      kind: "OBJECT";
+      name: "CalendarFeedsConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "CalendarFeedsEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+        totalCount: {
+          name: "totalCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+      };
+    };
+    CalendarFeedsEdge: {
+      kind: "OBJECT";
+      name: "CalendarFeedsEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "CalendarFeeds"; ofType: null };
+          };
+        };
+      };
+    };
+    CalendarFeedsFilter: {
+      kind: "INPUT_OBJECT";
+      name: "CalendarFeedsFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null }; defaultValue: null },
+        {
+          name: "propertyId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "channel";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "maskedUrl";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isPaused";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isFailing";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "failures";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "lastGoodAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "lastError";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "lastErrorAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nextSyncAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "events";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "echoes";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "unreadable";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "createdAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "CalendarFeedsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "CalendarFeedsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "CalendarFeedsFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    CalendarFeedsOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "CalendarFeedsOrderBy";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "propertyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "channel";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "maskedUrl";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isPaused";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isFailing";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "failures";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "lastGoodAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "lastError";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "lastErrorAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nextSyncAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "events";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "echoes";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "unreadable";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "createdAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
     CancellationPolicies: {
       kind: "OBJECT";
       name: "CancellationPolicies";
@@ -8413,6 +8715,10 @@ export type introspection = {
         };
         clearBounce: { name: "clearBounce"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
         confirmBooking: { name: "confirmBooking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
+        createCalendarFeed: {
+          name: "createCalendarFeed";
+          type: { kind: "OBJECT"; name: "CalendarFeeds"; ofType: null };
+        };
         declineAlteration: {
           name: "declineAlteration";
           type: { kind: "OBJECT"; name: "Bookings"; ofType: null };
@@ -8423,6 +8729,10 @@ export type introspection = {
           type: { kind: "OBJECT"; name: "MoneyRequests"; ofType: null };
         };
         deleteAccount: { name: "deleteAccount"; type: { kind: "SCALAR"; name: "Opaque"; ofType: null } };
+        deleteCalendarFeed: {
+          name: "deleteCalendarFeed";
+          type: { kind: "OBJECT"; name: "CalendarFeeds"; ofType: null };
+        };
         deleteFromBlockedProfilesCollection: {
           name: "deleteFromBlockedProfilesCollection";
           type: {
@@ -8782,6 +9092,10 @@ export type introspection = {
         };
         markThreadRead: { name: "markThreadRead"; type: { kind: "SCALAR"; name: "Opaque"; ofType: null } };
         moderateReview: { name: "moderateReview"; type: { kind: "OBJECT"; name: "Reviews"; ofType: null } };
+        pauseCalendarFeed: {
+          name: "pauseCalendarFeed";
+          type: { kind: "OBJECT"; name: "CalendarFeeds"; ofType: null };
+        };
         pauseOperation: {
           name: "pauseOperation";
           type: { kind: "OBJECT"; name: "OperationPausesConnection"; ofType: null };
@@ -8812,12 +9126,24 @@ export type introspection = {
         reportNoShow: { name: "reportNoShow"; type: { kind: "OBJECT"; name: "Cancellations"; ofType: null } };
         reportQuote: { name: "reportQuote"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
         resolveReport: { name: "resolveReport"; type: { kind: "OBJECT"; name: "Reports"; ofType: null } };
+        resumeCalendarFeed: {
+          name: "resumeCalendarFeed";
+          type: { kind: "OBJECT"; name: "CalendarFeeds"; ofType: null };
+        };
         resumeOperation: {
           name: "resumeOperation";
           type: { kind: "OBJECT"; name: "OperationPausesConnection"; ofType: null };
         };
+        revealCalendarLink: {
+          name: "revealCalendarLink";
+          type: { kind: "SCALAR"; name: "String"; ofType: null };
+        };
         revealWebhookSecret: {
           name: "revealWebhookSecret";
+          type: { kind: "SCALAR"; name: "String"; ofType: null };
+        };
+        rotateCalendarLink: {
+          name: "rotateCalendarLink";
           type: { kind: "SCALAR"; name: "String"; ofType: null };
         };
         rotateWebhookSecret: {
@@ -8839,6 +9165,10 @@ export type introspection = {
         sweepOrphans: {
           name: "sweepOrphans";
           type: { kind: "OBJECT"; name: "OrphanSweepsConnection"; ofType: null };
+        };
+        syncCalendarFeed: {
+          name: "syncCalendarFeed";
+          type: { kind: "OBJECT"; name: "CalendarFeeds"; ofType: null };
         };
         unlinkProperty: {
           name: "unlinkProperty";
@@ -9074,6 +9404,7 @@ export type introspection = {
         | "BookingMoney"
         | "Bookings"
         | "CalendarDays"
+        | "CalendarFeeds"
         | "CancellationPolicies"
         | "Cancellations"
         | "CoHostInvitations"
@@ -13853,6 +14184,10 @@ export type introspection = {
           name: "wishlistItemsCollection";
           type: { kind: "OBJECT"; name: "WishlistItemsConnection"; ofType: null };
         };
+        calendarFeedsCollection: {
+          name: "calendarFeedsCollection";
+          type: { kind: "OBJECT"; name: "CalendarFeedsConnection"; ofType: null };
+        };
         bookingsCollection: {
           name: "bookingsCollection";
           type: { kind: "OBJECT"; name: "BookingsConnection"; ofType: null };
@@ -17876,6 +18211,18 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "CalendarDaysConnection"; ofType: null };
+          };
+        };
+        calendarFeedsByPk: {
+          name: "calendarFeedsByPk";
+          type: { kind: "OBJECT"; name: "CalendarFeeds"; ofType: null };
+        };
+        calendarFeedsCollection: {
+          name: "calendarFeedsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "CalendarFeedsConnection"; ofType: null };
           };
         };
         cancellationPoliciesByPk: {

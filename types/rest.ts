@@ -1661,6 +1661,166 @@ export interface paths {
     patch: operations["patch_external_blocks"];
     trace?: never;
   };
+  "/rest/v1/calendar_feeds": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List the calendars imported from channels
+     * @description Calendars of other channels that a property imports, at most 20 a property. Functions create and change them; the nights are in external_blocks.
+     */
+    get: operations["get_calendar_feeds"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/create_calendar_feed": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Import the calendar of a channel
+     * @description Imports the calendar of a channel, such as airbnb, booking_com or vrbo, from the https address that the channel shows. It is read at once, and every 30 minutes from then on. For the host and co-hosts.
+     */
+    post: operations["call_create_calendar_feed"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/sync_calendar_feed": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Read an imported calendar at once
+     * @description Reads a calendar feed at once; at most once a minute. For the host and co-hosts.
+     */
+    post: operations["call_sync_calendar_feed"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/pause_calendar_feed": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Stop reading an imported calendar
+     * @description Stops reading a calendar feed. Its nights stay taken. For the host and co-hosts.
+     */
+    post: operations["call_pause_calendar_feed"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/resume_calendar_feed": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Read a paused calendar again
+     * @description Reads a paused calendar feed again, at once and from then on. For the host and co-hosts.
+     */
+    post: operations["call_resume_calendar_feed"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/delete_calendar_feed": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Delete an imported calendar
+     * @description Deletes a calendar feed and returns it as it was. The nights of its stays that have not begun are free at once; to keep them, pause it. For the host and co-hosts.
+     */
+    post: operations["call_delete_calendar_feed"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/reveal_calendar_link": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Show the calendar link for a channel
+     * @description Returns the path of a property's calendar for a channel, such as airbnb, booking_com or vrbo. After the project's URL it is what the channel imports; who has it can read the calendar. For the host and co-hosts.
+     */
+    post: operations["call_reveal_calendar_link"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/rotate_calendar_link": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Replace the calendar link for a channel
+     * @description Replaces the path of a property's calendar for a channel and returns the new one; the old one stops working. For the host and co-hosts.
+     */
+    post: operations["call_rotate_calendar_link"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/occupancies": {
     parameters: {
       query?: never;
@@ -3389,6 +3549,66 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/take_due_feeds": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Take calendar feeds that are due
+     * @description Takes up to p_limit (1 to 100) feeds that are due, each for 2 minutes, and returns what the worker needs to read them. For the worker sync-feeds: service role only; definer, because it reads secret addresses.
+     */
+    post: operations["call_take_due_feeds"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/record_feed_sync": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Record what a calendar feed states
+     * @description Records what reading a feed gave, in one step: {events, unreadable, etag, last_modified}, {not_modified: true} or {error}. False when another run has taken the feed since, or it was paused or deleted. For the worker sync-feeds: service role only; definer, because no API role may write feeds.
+     */
+    post: operations["call_record_feed_sync"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/calendar_to_export": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Get the nights that a channel receives
+     * @description Returns the property of a calendar link and the nights that its channel receives; null when there is no such link. For the Edge Function calendar: service role only; definer, because it reads links and bookings.
+     */
+    post: operations["call_calendar_to_export"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/rpc/begin_file": {
     parameters: {
       query?: never;
@@ -4151,6 +4371,26 @@ export interface paths {
     get: operations["statement"];
     put?: never;
     post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/functions/v1/sync-feeds": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Read the calendars of other channels
+     * @description Reads every calendar feed that is due. The database calls it with the service key; an additional call does no harm.
+     */
+    post: operations["sync-feeds"];
     delete?: never;
     options?: never;
     head?: never;
@@ -7106,6 +7346,66 @@ export interface components {
        */
       check_out?: string;
     };
+    /** @description Calendars of other channels that a property imports, at most 20 a property. Functions create and change them; the nights are in external_blocks. */
+    calendar_feeds: {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id: string;
+      /**
+       * Format: uuid
+       * @description This is a Foreign Key to `properties.id`.
+       */
+      property_id: string;
+      /** @description The channel, such as airbnb, booking_com or vrbo; the source of its nights in external_blocks. */
+      channel: string;
+      /** @description The host name of the calendar's address; the rest is secret. */
+      masked_url: string;
+      /** @description Whether it is not read at present. Its nights stay taken. */
+      is_paused: boolean;
+      /** @description Whether host and co-hosts know that it fails: they got a notification. */
+      is_failing: boolean;
+      /**
+       * Format: int32
+       * @description Number of failures since it was last read.
+       */
+      failures: number;
+      /**
+       * Format: date-time
+       * @description When it was last read without an error.
+       */
+      last_good_at?: string | null;
+      /** @description What was wrong last time: unreachable, status_404 (or another status), too_slow, too_large, too_many_events, too_many_redirects, not_public, not_a_calendar, suddenly_empty. */
+      last_error?: string | null;
+      /**
+       * Format: date-time
+       * @description When that was.
+       */
+      last_error_at?: string | null;
+      /**
+       * Format: date-time
+       * @description When it is read next.
+       */
+      next_sync_at: string;
+      /**
+       * Format: int32
+       * @description Stays and closures in it that are not over.
+       */
+      events: number;
+      /**
+       * Format: int32
+       * @description How many of them are our own nights that the channel sends back; they take no nights.
+       */
+      echoes: number;
+      /**
+       * Format: int32
+       * @description Events in it that could not be read.
+       */
+      unreadable: number;
+      /** Format: date-time */
+      created_at: string;
+    };
     /** @description Which nights are taken, with a row for each space that the property takes. Only the database writes it; other people see availability through property_calendar, bookability and search_properties. */
     occupancies: {
       /**
@@ -7280,7 +7580,7 @@ export interface components {
       owner_id: string;
       /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url: string;
-      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
+      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
       events: string[];
       /**
        * Format: date
@@ -7302,7 +7602,7 @@ export interface components {
       id?: string;
       /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url: string;
-      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
+      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
       events?: string[];
       /** @description Whether events are queued and delivered. */
       is_active?: boolean;
@@ -7310,7 +7610,7 @@ export interface components {
     "webhook_endpoints.update": {
       /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url?: string;
-      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
+      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
       events?: string[];
       /** @description Whether events are queued and delivered. */
       is_active?: boolean;
@@ -8548,6 +8848,33 @@ export interface components {
     offset: number;
     /** @description The largest number of rows. */
     limit: number;
+    "rowFilter.calendar_feeds.id": components["schemas"]["Filter"];
+    "rowFilter.calendar_feeds.property_id": components["schemas"]["Filter"];
+    /** @description The channel, such as airbnb, booking_com or vrbo; the source of its nights in external_blocks. */
+    "rowFilter.calendar_feeds.channel": components["schemas"]["Filter"];
+    /** @description The host name of the calendar's address; the rest is secret. */
+    "rowFilter.calendar_feeds.masked_url": components["schemas"]["Filter"];
+    /** @description Whether it is not read at present. Its nights stay taken. */
+    "rowFilter.calendar_feeds.is_paused": components["schemas"]["Filter"];
+    /** @description Whether host and co-hosts know that it fails: they got a notification. */
+    "rowFilter.calendar_feeds.is_failing": components["schemas"]["Filter"];
+    /** @description Number of failures since it was last read. */
+    "rowFilter.calendar_feeds.failures": components["schemas"]["Filter"];
+    /** @description When it was last read without an error. */
+    "rowFilter.calendar_feeds.last_good_at": components["schemas"]["Filter"];
+    /** @description What was wrong last time: unreachable, status_404 (or another status), too_slow, too_large, too_many_events, too_many_redirects, not_public, not_a_calendar, suddenly_empty. */
+    "rowFilter.calendar_feeds.last_error": components["schemas"]["Filter"];
+    /** @description When that was. */
+    "rowFilter.calendar_feeds.last_error_at": components["schemas"]["Filter"];
+    /** @description When it is read next. */
+    "rowFilter.calendar_feeds.next_sync_at": components["schemas"]["Filter"];
+    /** @description Stays and closures in it that are not over. */
+    "rowFilter.calendar_feeds.events": components["schemas"]["Filter"];
+    /** @description How many of them are our own nights that the channel sends back; they take no nights. */
+    "rowFilter.calendar_feeds.echoes": components["schemas"]["Filter"];
+    /** @description Events in it that could not be read. */
+    "rowFilter.calendar_feeds.unreadable": components["schemas"]["Filter"];
+    "rowFilter.calendar_feeds.created_at": components["schemas"]["Filter"];
     "rowFilter.property_photos.id": components["schemas"]["Filter"];
     "rowFilter.property_photos.property_id": components["schemas"]["Filter"];
     /** @description Path in the Storage bucket `property-photos`, in the folder with the id of the property. */
@@ -9601,7 +9928,7 @@ export interface components {
     "rowFilter.webhook_endpoints.owner_id": components["schemas"]["Filter"];
     /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
     "rowFilter.webhook_endpoints.url": components["schemas"]["Filter"];
-    /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
+    /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
     "rowFilter.webhook_endpoints.events": components["schemas"]["Filter"];
     /** @description Version of the payloads. */
     "rowFilter.webhook_endpoints.api_version": components["schemas"]["Filter"];
@@ -20695,6 +21022,575 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  get_calendar_feeds: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.calendar_feeds.id"];
+        property_id?: components["parameters"]["rowFilter.calendar_feeds.property_id"];
+        /** @description The channel, such as airbnb, booking_com or vrbo; the source of its nights in external_blocks. */
+        channel?: components["parameters"]["rowFilter.calendar_feeds.channel"];
+        /** @description The host name of the calendar's address; the rest is secret. */
+        masked_url?: components["parameters"]["rowFilter.calendar_feeds.masked_url"];
+        /** @description Whether it is not read at present. Its nights stay taken. */
+        is_paused?: components["parameters"]["rowFilter.calendar_feeds.is_paused"];
+        /** @description Whether host and co-hosts know that it fails: they got a notification. */
+        is_failing?: components["parameters"]["rowFilter.calendar_feeds.is_failing"];
+        /** @description Number of failures since it was last read. */
+        failures?: components["parameters"]["rowFilter.calendar_feeds.failures"];
+        /** @description When it was last read without an error. */
+        last_good_at?: components["parameters"]["rowFilter.calendar_feeds.last_good_at"];
+        /** @description What was wrong last time: unreachable, status_404 (or another status), too_slow, too_large, too_many_events, too_many_redirects, not_public, not_a_calendar, suddenly_empty. */
+        last_error?: components["parameters"]["rowFilter.calendar_feeds.last_error"];
+        /** @description When that was. */
+        last_error_at?: components["parameters"]["rowFilter.calendar_feeds.last_error_at"];
+        /** @description When it is read next. */
+        next_sync_at?: components["parameters"]["rowFilter.calendar_feeds.next_sync_at"];
+        /** @description Stays and closures in it that are not over. */
+        events?: components["parameters"]["rowFilter.calendar_feeds.events"];
+        /** @description How many of them are our own nights that the channel sends back; they take no nights. */
+        echoes?: components["parameters"]["rowFilter.calendar_feeds.echoes"];
+        /** @description Events in it that could not be read. */
+        unreadable?: components["parameters"]["rowFilter.calendar_feeds.unreadable"];
+        created_at?: components["parameters"]["rowFilter.calendar_feeds.created_at"];
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
+        select?: components["parameters"]["select"];
+        /** @description Columns to sort by: `created_at.desc,id`. */
+        order?: components["parameters"]["order"];
+        /** @description The number of rows to skip. */
+        offset?: components["parameters"]["offset"];
+        /** @description The largest number of rows. */
+        limit?: components["parameters"]["limit"];
+      };
+      header?: {
+        /** @description First and last row, from 0: `0-19`. */
+        Range?: components["parameters"]["range"];
+        /** @description `items`. */
+        "Range-Unit"?: components["parameters"]["rangeUnit"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["calendar_feeds"][];
+        };
+      };
+      /** @description The part of the rows that `limit` or `Range` asks for. */
+      206: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["calendar_feeds"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      406: components["responses"]["406"];
+      416: components["responses"]["416"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_create_calendar_feed: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_channel: string;
+          /** Format: uuid */
+          p_property_id: string;
+          p_url: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["calendar_feeds"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_not_yours`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `feed_url_is_https`, `property_row_limit_exceeded`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_sync_calendar_feed: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_feed_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["calendar_feeds"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `space_of_another_property`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_pause_calendar_feed: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_feed_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["calendar_feeds"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `space_of_another_property`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_resume_calendar_feed: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_feed_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["calendar_feeds"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `space_of_another_property`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_delete_calendar_feed: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_feed_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["calendar_feeds"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `space_of_another_property`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_reveal_calendar_link: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_channel: string;
+          /** Format: uuid */
+          p_property_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": string | null;
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_not_yours`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `too_many_calendar_links`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_rotate_calendar_link: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_channel: string;
+          /** Format: uuid */
+          p_property_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": string | null;
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_not_yours`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `too_many_calendar_links`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
   get_occupancies: {
     parameters: {
       query?: {
@@ -21312,7 +22208,7 @@ export interface operations {
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
         /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
-        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
+        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
         /** @description Version of the payloads. */
         api_version?: components["parameters"]["rowFilter.webhook_endpoints.api_version"];
@@ -21459,7 +22355,7 @@ export interface operations {
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
         /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
-        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
+        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
         /** @description Version of the payloads. */
         api_version?: components["parameters"]["rowFilter.webhook_endpoints.api_version"];
@@ -21515,7 +22411,7 @@ export interface operations {
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
         /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
-        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published. */
+        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
         /** @description Version of the payloads. */
         api_version?: components["parameters"]["rowFilter.webhook_endpoints.api_version"];
@@ -29280,6 +30176,161 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  call_take_due_feeds: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: int32 */
+          p_limit?: number;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: uuid */
+            feed_id: string | null;
+            /** Format: uuid */
+            lease: string | null;
+            url: string | null;
+            time_zone: string | null;
+            etag: string | null;
+            last_modified: string | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      404: components["responses"]["404"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_record_feed_sync: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_answer: unknown;
+          /** Format: uuid */
+          p_feed_id: string;
+          /** Format: uuid */
+          p_lease: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": boolean | null;
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      404: components["responses"]["404"];
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`, `space_of_another_property`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_calendar_to_export: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_token: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": unknown;
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      404: components["responses"]["404"];
+      default: components["responses"]["default"];
+    };
+  };
   call_begin_file: {
     parameters: {
       query?: never;
@@ -31815,6 +32866,69 @@ export interface operations {
         };
       };
       /** @description You are not signed in. */
+      401: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description This function does not support this HTTP method. */
+      405: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server could not process the request. */
+      500: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  "sync-feeds": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The number of feeds that were read, and of those that could not be read. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            read: number;
+            failed: number;
+          };
+        };
+      };
+      /** @description Its runs are going on and will look again, or the caller sent `Prefer: respond-async`. */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** @constant */
+            busy: true;
+          };
+        };
+      };
+      /** @description This function is internal: it takes the service key alone. */
       401: {
         headers: {
           [name: string]: unknown;

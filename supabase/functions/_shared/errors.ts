@@ -31,6 +31,11 @@ export const functionErrors = {
     message: "This link is not valid.",
     hint: "You can choose which e-mails you receive in the settings of the app.",
   },
+  calendar_not_found: {
+    status: 404,
+    message: "There is no such calendar.",
+    hint: "The link was replaced: copy the new one from the app.",
+  },
   method_not_allowed: { status: 405, message: "This function does not support this HTTP method." },
   not_onboarded: {
     status: 409,

@@ -1,4 +1,4 @@
-// Which addresses webhooks may be delivered to: only those of the public internet, so that a webhook cannot reach an internal
+// Which addresses webhooks and feeds may have: only those of the public internet, so that a URL cannot reach an internal
 // network (SSRF). The special ranges are those of ipaddr.js.
 
 import { isIP } from "node:net";

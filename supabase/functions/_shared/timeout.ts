@@ -12,6 +12,8 @@ export const timeouts = {
   smtpReply: 20_000,
   /** Delivering a webhook to its receiver. */
   webhook: 10_000,
+  /** Reading a calendar feed, with its redirects. */
+  feed: 10_000,
   /** A run of money-worker, for which reconcile waits. */
   moneyWorker: 60_000,
 };

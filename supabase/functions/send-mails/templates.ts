@@ -262,6 +262,21 @@ export const templates: Record<string, Template> = {
       "Guests cannot book this property until support ends the suspension. Confirmed bookings remain valid.",
     ],
   }),
+  feed_failed: (data) => ({
+    subject: `The ${text(data, "channel")} calendar of ${text(data, "title")} cannot be read`,
+    paragraphs: [
+      `What was wrong: ${text(data, "error").replaceAll("_", " ")}. ${
+        text(data, "last_good_at") === ""
+          ? "It was never read."
+          : `It was last read on ${moment(data, "last_good_at")}.`
+      }`,
+      "Nights that were sold there before stay taken. Nights that are sold there now can be booked here too, until the calendar is read again. Compare the link with the one that the channel shows.",
+    ],
+  }),
+  feed_recovered: (data) => ({
+    subject: `The ${text(data, "channel")} calendar of ${text(data, "title")} is read again`,
+    paragraphs: ["Nothing is left to do."],
+  }),
   account_suspended: (data) => ({
     subject: "Your account was suspended",
     paragraphs: [

@@ -23,6 +23,7 @@ const publicFunctions: Record<string, number> = {
   health: 405,
   "stripe-webhook": 400,
   unsubscribe: 404,
+  calendar: 405,
 };
 const internalFunctions = await sql<
   { name: string }[]
@@ -37,7 +38,14 @@ it("every function is internal or known to be public", () => {
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith("_"))
     .map((entry) => entry.name);
   expect([...internal, ...Object.keys(publicFunctions)].sort()).toEqual(functions.sort());
-  expect(internal).toEqual(["deliver-webhooks", "money-worker", "reconcile", "remove-objects", "send-mails"]);
+  expect(internal).toEqual([
+    "deliver-webhooks",
+    "money-worker",
+    "reconcile",
+    "remove-objects",
+    "send-mails",
+    "sync-feeds",
+  ]);
 });
 
 describe("who may call", () => {

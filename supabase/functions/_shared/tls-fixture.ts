@@ -1,0 +1,19 @@
+// For tests that need a server with TLS: the certificate of hooks.example and its key. Neither is used elsewhere.
+
+/** Self-signed, for hooks.example, until 2126. */
+export const cert = `-----BEGIN CERTIFICATE-----
+MIIBojCCAUegAwIBAgIUIkqp1X0H1QTujJ1TNAgnJZ5vK8kwCgYIKoZIzj0EAwIw
+GDEWMBQGA1UEAwwNaG9va3MuZXhhbXBsZTAgFw0yNjExMjQxNTQxMzBaGA8yMTI2
+MTAzMTE1NDEzMFowGDEWMBQGA1UEAwwNaG9va3MuZXhhbXBsZTBZMBMGByqGSM49
+AgEGCCqGSM49AwEHA0IABBp8n8esP7F4wxVKRWruV1S7Ii4VLw/ZZ4gZtbZQ7vIP
+H3JmYs/8l5CrOywmJGlzAmf3yZU+YqpCBkD2N1u2OOGjbTBrMB0GA1UdDgQWBBT8
+pIdjjRuKeEBXdSZZFw1zAl3gxjAfBgNVHSMEGDAWgBT8pIdjjRuKeEBXdSZZFw1z
+Al3gxjAPBgNVHRMBAf8EBTADAQH/MBgGA1UdEQQRMA+CDWhvb2tzLmV4YW1wbGUw
+CgYIKoZIzj0EAwIDSQAwRgIhAKMY6znTRmeoxuy1z1OiZJ+etMOZYiMWKh3NgWDE
+UYIaAiEA2vSKm1sGjrn4xqoySnII+aGENE5xB8ERfpT7luv61/k=
+-----END CERTIFICATE-----`;
+export const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg+l9QWap0Gcbw8DOj
+ZhLUk024rbmlv2aUK2zd8ShtHzihRANCAAQafJ/HrD+xeMMVSkVq7ldUuyIuFS8P
+2WeIGbW2UO7yDx9yZmLP/JeQqzssJiRpcwJn98mVPmKqQgZA9jdbtjjh
+-----END PRIVATE KEY-----`;
