@@ -19,12 +19,12 @@ beforeAll(async () => {
 afterAll(() => sql.end());
 
 interface Values {
-  price?: number | null;
-  min_nights?: number | null;
-  max_nights?: number | null;
-  closed?: boolean | null;
-  closed_to_arrival?: boolean | null;
-  closed_to_departure?: boolean | null;
+  price?: number | null | undefined;
+  min_nights?: number | null | undefined;
+  max_nights?: number | null | undefined;
+  closed?: boolean | null | undefined;
+  closed_to_arrival?: boolean | null | undefined;
+  closed_to_departure?: boolean | null | undefined;
 }
 type Range = Values & { from: string; until: string };
 

@@ -236,6 +236,8 @@ describe.each([
       "a free path",
     );
     expect(await send("post /functions/v1/files", host, own)).toMatchObject([{ bucket: "property-photos" }]);
+    const days = await send("rpc/set_calendar", host);
+    expect(days.filter(({ closed }) => closed)).toHaveLength(2);
     expect(await send("rpc/pause_property", host)).toMatchObject([{ status: "paused" }]);
     expect(await send("rpc/publish_property", host)).toMatchObject([{ status: "published" }]);
     expect(await send("post host_blocks", host)).toMatchObject([{ note: "Painting" }]);
