@@ -111,7 +111,8 @@ async function readProperties(tx: TransactionSql, source: string, calendars: Cal
       (select coalesce(jsonb_agg(jsonb_build_object('starts_on', o.check_in, 'ends_on', o.check_out)), '[]')
         from public.occupancies o
         left join public.external_blocks b on b.id = o.external_block_id
-        where o.property_id = p.id and b.source is distinct from p.source
+        where o.space_id in (select s.space_id from public.property_spaces s where s.property_id = p.id)
+          and b.source is distinct from p.source
           and (o.expires_at is null or o.expires_at > now())) as taken
     from public.properties p
     where p.source = ${source} and p.source_id = any (${calendars.map((calendar) => calendar.source_id)})
