@@ -1,6 +1,6 @@
 -- Feeds out: whose links are whose, and which nights a channel receives.
 begin;
-select plan(19);
+select plan(20);
 
 create temporary table world on commit drop as
 select
@@ -73,6 +73,19 @@ select tests.act_as('authenticated', ben) from world;
 select public.cancel_booking(stay) from world;
 select tests.act_as('service_role');
 select is((select count(*)::integer from pg_temp.told('airbnb')), 1, 'K17 a cancelled booking is left out');
+
+-- a house and its room: what Airbnb sold of the room is taken in the house, at Airbnb too
+select tests.act_as('postgres');
+create temporary table house on commit drop as select tests.create_property(ana) as id from world;
+grant select on house to authenticated;
+select tests.act_as('authenticated', ana) from world;
+select public.link_properties(h.id, array[w.home]) from house h, world w;
+insert into link select 'house', public.reveal_calendar_link(id, 'airbnb') from house;
+select tests.act_as('service_role');
+select bag_eq(
+    'select t from pg_temp.told(''house'') t where t like ''%stay%''', $$values (pg_temp.days(70, 73, 'stay 0'))$$,
+    'K20 a channel receives the nights of linked properties, its own too'
+);
 
 select tests.act_as('authenticated', ana) from world;
 select isnt((select public.rotate_calendar_link(home, 'airbnb') from world), (select path from link where channel = 'airbnb'), 'K18 a link can be replaced');

@@ -1,6 +1,6 @@
 -- Feeds in: whose feeds are whose, and which nights follow from what a channel states. Times are written out, so that days pass.
 begin;
-select plan(61);
+select plan(62);
 
 create temporary table world on commit drop as
 select
@@ -167,6 +167,7 @@ select is(
     'vrbo -1, airbnb 80', 'F51 nights in the future are free; the stay that runs and other channels'' nights are not'
 );
 select is_empty('select from private.feed_sources union all select from private.feed_events', 'F52 its address and events are gone');
+select is((select public.record_feed_sync(feed, gen_random_uuid(), '{"events": [], "unreadable": 0}') from world), false, 'F53 an answer that comes after the deletion changes nothing');
 
 select * from finish();
 rollback;
