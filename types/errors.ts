@@ -192,10 +192,20 @@ export const errors = {
     message: "The booking window is 1 to 1,125 days.",
     hint: "Send booking_window_days in this range.",
   },
+  calendar_feed_not_found: {
+    status: 404,
+    message: "None of your properties has this calendar feed.",
+    hint: "Check the id.",
+  },
   calendar_nights_not_in_order: {
     status: 422,
     message: "With range {range}, the maximum stay of {day} is shorter than its minimum stay.",
     hint: "Send min_nights and max_nights together.",
+  },
+  calendar_not_yours: {
+    status: 404,
+    message: "You manage no calendar of a property with this id.",
+    hint: "Send the id of a property that you host or co-host.",
   },
   calendar_range_not_in_order: {
     status: 422,
@@ -237,6 +247,11 @@ export const errors = {
     message:
       "Steps are a list of 1 to 10 objects with refund_percent and nights_kept; only the last has no condition.",
     hint: "Compare with the steps of a common policy, such as flexible.",
+  },
+  channel_is_slug: {
+    status: 422,
+    message: "A channel is 1 to 40 lower-case letters, digits, hyphens and underscores.",
+    hint: "Send a name such as airbnb, booking_com or vrbo.",
   },
   charge_unexplained: {
     status: 409,
@@ -422,7 +437,7 @@ export const errors = {
   events_are_known: {
     status: 422,
     message:
-      "The events of an endpoint are one or more of booking.created, booking.status_changed, booking.altered and review.published.",
+      "The events of an endpoint are one or more of booking.created, booking.status_changed, booking.altered, review.published, feed.failed and feed.recovered.",
     hint: "Send a list of these names, or leave events out for all.",
   },
   exempt_from_nights_range: {
@@ -449,6 +464,17 @@ export const errors = {
     status: 422,
     message: "A fee cannot be a percentage.",
     hint: "Send another charge, such as per_booking.",
+  },
+  feed_is_paused: {
+    status: 409,
+    message: "This calendar feed is paused.",
+    hint: "Call resume_calendar_feed; it reads the calendar at once.",
+  },
+  feed_url_is_https: {
+    status: 422,
+    message:
+      "The address of a calendar is https:// and a public host name, without port, user name and fragment; up to 1,500 characters.",
+    hint: "Paste the link that the channel shows for exporting its calendar.",
   },
   figures_not_yours: {
     status: 403,
@@ -1477,6 +1503,11 @@ export const errors = {
     message: "A suspension needs a reason.",
     hint: "Say what the host should change.",
   },
+  synced_a_moment_ago: {
+    status: 429,
+    message: "This calendar was read a moment ago.",
+    hint: "Try again in {retry_after} seconds.",
+  },
   tax_has_percent_or_amount: {
     status: 422,
     message: "A tax has either percent and applies_to (charge percent) or an amount (other charges).",
@@ -1497,6 +1528,11 @@ export const errors = {
     status: 422,
     message: "A title is one line of 1 to 150 characters of plain text.",
     hint: "Shorten the title, and remove HTML and control characters.",
+  },
+  too_many_calendar_links: {
+    status: 422,
+    message: "A property can have up to {limit} calendar links.",
+    hint: "Use one of those that exist.",
   },
   too_many_files: {
     status: 422,

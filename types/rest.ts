@@ -20038,7 +20038,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `dates_overlap`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `dates_overlap`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;

@@ -3010,6 +3010,7 @@ export type Database = {
           early_bird_discount_percent: number;
           extra_guest_price: number;
           extra_guests_after: number;
+          gap_min_nights: number | null;
           host_id: string;
           id: string;
           last_minute_days: number;
@@ -4054,6 +4055,7 @@ export type Database = {
           early_bird_discount_percent: number;
           extra_guest_price: number;
           extra_guests_after: number;
+          gap_min_nights: number | null;
           host_id: string;
           id: string;
           last_minute_days: number;
