@@ -121,6 +121,12 @@ export const queries: Query[] = [
     sql: `select private.ids_by_words(jsonb_populate_record(null::private.search,
       '{"words": "lighthouse", "area_names": ["city"], "tiles": [1], "west": 0, "east": 1, "south": 0, "north": 1}'), null, 'infinity')`,
   },
+  {
+    name: "calendar set",
+    as: "host",
+    sql: `select public.set_calendar($property, jsonb_build_array(jsonb_build_object(
+      'from', current_date + 30, 'until', current_date + 60, 'price', 12000, 'min_nights', 2, 'closed', true)))`,
+  },
   { name: "acceptance", as: "host", sql: "select public.accept_booking($booking)" },
   { name: "refusal", as: "host", sql: "select public.decline_booking($booking)" },
   { name: "confirmation", as: "operator", sql: "select public.confirm_booking($booking)" },
@@ -216,16 +222,7 @@ export const flatPages = [
   }),
 );
 
-/** With the statistics of a small ledger, in which the planner expects few lines of a host who has nearly all. */
-export const smallStatement: Query = {
-  name: "page of a statement in a small ledger",
-  as: "largestHost",
-  shape: "page",
-  rows: 120,
-  sql: "select * from public.host_statement where id > -2000000 order by id limit 100",
-};
-
-/** Queries whose work is in proportion to what they do: a part of the ledger, a digest for each person who wants one, deletions of what is old, a person's own rows or properties. */
+/** Queries whose work is in proportion to what they do: a part of the ledger, a digest for each person who wants one, deletions of what is old, a person's own rows or properties, the days of a call. */
 export const batches = [
   "task check_ledger",
   "task queue_digests",
@@ -235,6 +232,7 @@ export const batches = [
   "open money of a person who leaves",
   "figures of a year by month",
   "figures of weeks by day",
+  "calendar set",
 ];
 
 /** Partial indexes of the rows that wait for a task, which takes some of them at a time. */

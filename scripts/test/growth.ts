@@ -5,7 +5,7 @@ import postgres, { type TransactionSql } from "postgres";
 import { type Books, insertBooks } from "../bench/books.ts";
 import { databaseUrl, type StackConfig } from "../lib/config.ts";
 import { readLists } from "./growth-lists.ts";
-import { batches, flatPages, type Query, queries, smallStatement, waiting } from "./growth-queries.ts";
+import { batches, flatPages, type Query, queries, waiting } from "./growth-queries.ts";
 import { searches, worldOrders } from "./growth-search.ts";
 import { bounded, growing } from "./growth-sizes.ts";
 
@@ -53,7 +53,6 @@ export async function findGrowth(config: StackConfig): Promise<string[]> {
         for (const fault of new Set(found)) faults.push(`${query.name}: ${fault}`);
       };
       await analyzeLedger(tx);
-      await check(smallStatement);
       await pretendSize(tx);
       const tasks = await tx<
         Query[]
