@@ -164,12 +164,13 @@ begin
         where r.closed is not null
         order by r.number
     ), p_first, p_until) s;
-    -- nights that a booking, another platform or a block has stay as they are
+    -- nights that a booking, another platform, a block or a linked property has stay as they are
     v_closed := v_closed - coalesce((
         select range_agg(daterange(o.check_in, o.check_out))
-        from public.occupancies o
+        from public.property_spaces s
+        join public.occupancies o on o.space_id = s.space_id
         where
-            o.property_id = p_property_id and o.check_out > p_first and o.check_in < p_until
+            s.property_id = p_property_id and o.check_out > p_first and o.check_in < p_until
             and (o.expires_at is null or o.expires_at > clock_timestamp())
     ), '{}');
     v_touched := array(

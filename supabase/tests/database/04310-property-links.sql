@@ -1,6 +1,6 @@
 -- Linked properties: a house and its rooms share nights in both directions; who may link; what is refused; what remains after unlinking.
 begin;
-select plan(50);
+select plan(52);
 
 create temporary table person on commit drop as
 select
@@ -155,38 +155,48 @@ select is(
 );
 select is(pg_temp.refusal('insert into public.host_blocks (property_id, check_in, check_out) select c, ''2031-03-01'', ''2031-03-05'' from ids'), 'accepted', 'L40 a room is blocked');
 select is(pg_temp.is_free(house, '2031-03-04', '2031-03-06'), false, 'L41 its house cannot be booked') from ids;
+select tests.act_as('authenticated', hana) from person;
+select lives_ok(
+    $$select public.set_calendar(house, '[{"from": "2031-03-01", "until": "2031-03-10", "closed": true}]') from ids$$,
+    'L42 nights of the house are closed over a block of a room'
+);
+select tests.act_as('postgres');
+select results_eq(
+    'select b.check_in, b.check_out from public.host_blocks b, ids where b.property_id = house', $$values ('2031-03-05'::date, '2031-03-10'::date)$$,
+    'L43 which leaves the nights of the room as they are'
+);
 insert into public.external_blocks (property_id, source, source_id, check_in, check_out) select house, 'vrbo', 'x', '2031-02-03', '2031-02-10' from ids;
 select is(
     (select array_agg(pg_temp.is_free(p, '2031-02-06', '2031-02-08')) from ids, unnest(array[a, b, c, house, pair]) p), array_fill(false, array[5]),
-    'L42 a stay of the house on another platform comes over those of the rooms, and takes the nights of all'
+    'L44 a stay of the house on another platform comes over those of the rooms, and takes the nights of all'
 );
-select is(pg_temp.refusal('select private.move_reserved_nights(house, ''2031-02-20'', ''2031-02-22'') from stay'), 'accepted', 'L43 a stay of the house moves in all spaces');
+select is(pg_temp.refusal('select private.move_reserved_nights(house, ''2031-02-20'', ''2031-02-22'') from stay'), 'accepted', 'L45 a stay of the house moves in all spaces');
 select is(
     (select array_agg(distinct (check_in, check_out, preparation_after)::text) from public.occupancies o, stay where o.booking_id = stay.house),
-    '{"(2031-02-20,2031-02-22,2)"}', 'L44 with one setting of preparation nights'
+    '{"(2031-02-20,2031-02-22,2)"}', 'L46 with one setting of preparation nights'
 );
 -- a hold that has ended loses its nights everywhere
 update public.occupancies o set expires_at = clock_timestamp() from stay where o.booking_id = stay.house;
-select is(pg_temp.refusal('select pg_temp.take(c, ''2031-02-21'', ''2031-02-22'') from ids'), 'accepted', 'L45 nights of an ended hold of the house are free for a room');
-select is(private.extend_reserved_nights(house), false, 'L46 the hold cannot be extended in the other spaces') from stay;
+select is(pg_temp.refusal('select pg_temp.take(c, ''2031-02-21'', ''2031-02-22'') from ids'), 'accepted', 'L47 nights of an ended hold of the house are free for a room');
+select is(private.extend_reserved_nights(house), false, 'L48 the hold cannot be extended in the other spaces') from stay;
 
 -- Unlinked
 update stay set house = pg_temp.take(ids.house, '2031-04-01', '2031-04-05') from ids;
 select tests.act_as('authenticated', hana) from person;
-select lives_ok('select public.unlink_property(house) from ids', 'L47 a house is unlinked');
+select lives_ok('select public.unlink_property(house) from ids', 'L49 a house is unlinked');
 select is(
     (select array_agg(calendar_id is null order by id = pair, id = house) from public.properties, ids where id in (c, house, pair)), '{true,true,false}'::boolean[],
-    'L48 what is linked no more has no calendar'
+    'L50 what is linked no more has no calendar'
 );
 select tests.act_as('postgres');
 select is(
     pg_temp.refusal('select pg_temp.take(a, ''2031-04-01'', ''2031-04-05'') from ids') || ' ' || pg_temp.refusal('select private.move_reserved_nights(house, ''2031-05-01'', ''2031-05-05'') from stay')
     || ' ' || pg_temp.refusal('select pg_temp.take(a, ''2031-04-01'', ''2031-05-02'') from ids'),
-    'occupied accepted accepted', 'L49 what was booked before keeps its nights at the rooms until it moves'
+    'occupied accepted accepted', 'L51 what was booked before keeps its nights at the rooms until it moves'
 );
 select throws_ok(
     'insert into public.occupancies (property_id, space_id, kind, check_in, check_out, booking_id) select a, c, ''booking'', ''2032-01-01'', ''2032-01-02'', gen_random_uuid() from ids',
-    'PT409', 'The property does not take this space.', 'L50 a superuser cannot put a stay into a space that the property does not take'
+    'PT409', 'The property does not take this space.', 'L52 a superuser cannot put a stay into a space that the property does not take'
 );
 
 select * from finish();
