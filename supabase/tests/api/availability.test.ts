@@ -368,7 +368,7 @@ describe("search, calendar, bookability and the constraint", () => {
           }
         },
       ),
-      { numRuns: runs(20) },
+      { numRuns: runs(20), endOnFailure: true },
     );
     // The test must have seen both outcomes often.
     expect(Math.min(offered, refused)).toBeGreaterThan(30);
