@@ -103,7 +103,7 @@ as $$
     )
 $$;
 comment on function private.is_closure is
-    'Whether nobody bought these nights: the channel tells stays from closures and says that they are closed. Booking.com does not tell them apart.';
+    'Whether no one bought these nights: the channel tells stays from closures and says that they are closed. Booking.com does not tell them apart.';
 
 create function private.open_overbookings() returns trigger
 language plpgsql security definer

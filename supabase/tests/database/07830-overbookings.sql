@@ -45,7 +45,7 @@ select tests.act_as('service_role');
 select pg_temp.sell('a', 12, 20);
 select tests.act_as('postgres');
 select is(pg_temp.cases(), '12-14 open', 'O02 a case has the nights that both have');
-select is(pg_temp.told('overbooking_opened'), 'Ana Cora Olga', 'O03 host, co-host and operator are told at once, the guest is not');
+select is(pg_temp.told('overbooking_opened'), 'Ana Cora Olga', 'O03 host, co-host and operator receive it at once, the guest does not');
 select results_eq(
     $$select d.event, d.payload #>> '{data,channel}', d.payload #>> '{data,nights_from}' from public.webhook_deliveries d where d.event like 'overbooking%'$$,
     $$values ('overbooking.opened', 'airbnb', (current_date + 12)::text)$$, 'O04 webhooks receive it'
@@ -83,7 +83,7 @@ select tests.act_as('postgres');
 select is(pg_temp.cases(), '13-14 open, 10-11 open', 'O18 two stays over one booking are two cases');
 select pg_temp.sell('b', 5, 8);
 select is(pg_temp.cases(), '13-14 open, 10-11 channel_gone', 'O19 a stay that moves away closes its case alone');
-select is(pg_temp.told('overbooking_closed'), 'Ana Cora Olga', 'O20 those who were told hear of the end');
+select is(pg_temp.told('overbooking_closed'), 'Ana Cora Olga', 'O20 and so they do when it ends');
 select pg_temp.sell('b', 8, 11);
 delete from public.external_blocks where source_id = 'b';
 select is(pg_temp.cases(), '13-14 open, 10-11 channel_gone, 10-11 channel_gone', 'O21 one that comes back is a new case; a stay that is deleted closes it');
@@ -130,7 +130,7 @@ select results_eq(
     'O32 a hold and a request give way to the channel''s stay'
 );
 select is_empty('select from public.occupancies o, world w where o.booking_id in (w.hold, w.other)', 'O33 their nights are released');
-select is(pg_temp.told('booking_expired'), 'Ana Ben Eva', 'O34 the guests are told, and the host of the request');
+select is(pg_temp.told('booking_expired'), 'Ana Ben Eva', 'O34 the guests receive a notification, and the host about the request');
 select is((select count(*)::integer from public.overbookings where closed_at is null), 0, 'O35 they are no cases');
 select lives_ok('set constraints all immediate', 'O36 all parts match');
 select is(
