@@ -42,11 +42,11 @@ comment on column public.overbookings.opened_at is 'When it was found.';
 comment on column public.overbookings.closed_at is 'When it ended; null while it is open.';
 comment on column public.overbookings.closed_reason is 'How it ended.';
 
-create unique index overbookings_open_once_idx on public.overbookings (external_block_id, booking_id) where closed_at is null;
+create unique index overbookings_open_once_idx on public.overbookings (booking_id, external_block_id) where closed_at is null;
+create index overbookings_open_block_idx on public.overbookings (external_block_id) where closed_at is null;
 create index overbookings_property_id_idx on public.overbookings (property_id);
 create index overbookings_booking_id_idx on public.overbookings (booking_id);
 create index overbookings_feed_id_idx on public.overbookings (feed_id);
-create index overbookings_opened_at_idx on public.overbookings (opened_at) where closed_at is null;
 create index overbookings_closed_at_idx on public.overbookings (closed_at) where closed_at is not null;
 -- with the real numbers, the planner may look for the rows of someone who has few in the order of the whole table
 alter table public.overbookings alter column property_id set (n_distinct = -0.5);
