@@ -2293,6 +2293,10 @@ export type introspection = {
           type: { kind: "OBJECT"; name: "NotificationsConnection"; ofType: null };
         };
         thread: { name: "thread"; type: { kind: "OBJECT"; name: "Threads"; ofType: null } };
+        overbookingsCollection: {
+          name: "overbookingsCollection";
+          type: { kind: "OBJECT"; name: "OverbookingsConnection"; ofType: null };
+        };
         lineItemsCollection: {
           name: "lineItemsCollection";
           type: { kind: "OBJECT"; name: "BookingLineItemsConnection"; ofType: null };
@@ -11704,6 +11708,7 @@ export type introspection = {
         closedReason: { name: "closedReason"; type: { kind: "ENUM"; name: "OverbookingEnd"; ofType: null } };
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
         feed: { name: "feed"; type: { kind: "OBJECT"; name: "CalendarFeeds"; ofType: null } };
+        booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
       };
     };
     OverbookingsConnection: {
