@@ -1,6 +1,6 @@
 -- Nights sold twice: when a case opens and closes, who sees and hears of it, and what becomes of holds.
 begin;
-select plan(48);
+select plan(50);
 update private.settings set value = '1000' where name like 'unpaid\_%' and value ~ '^\d+$';
 
 create temporary table world on commit drop as
@@ -8,7 +8,7 @@ select
     tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Cora') as cora,
     tests.create_person('Eva') as eva, tests.create_person('Olga') as olga,
     null::uuid as home, null::uuid as room, null::uuid as house, null::uuid as feed, null::uuid as stay, null::uuid as other,
-    null::uuid as hold;
+    null::uuid as hold, null::jsonb as begun;
 grant select, update on world to anon, authenticated, service_role;
 update world set home = tests.create_property(ana), room = tests.create_property(ana), house = tests.create_property(ana);
 insert into public.user_roles (user_id, role) select olga, 'operator' from world;
@@ -120,6 +120,7 @@ delete from public.external_blocks where source_id = 'c';
 
 -- Holds and requests give way
 update world set hold = tests.create_booking(ben, home, current_date + 40, current_date + 43, 'awaiting_payment');
+update world set begun = public.begin_payment(ben, hold);
 update world set other = tests.create_booking(eva, home, current_date + 50, current_date + 53, 'requested');
 select tests.act_as('service_role');
 select pg_temp.sell('d', 40, 43), pg_temp.sell('e', 51, 60);
@@ -137,6 +138,18 @@ select is(
     (select count(*)::integer from private.booking_events e, world w where e.booking_id = w.hold and e.to_status = 'expired' and e.actor = 'system'),
     1, 'O37 the log says that no person did it'
 );
+select tests.act_as('service_role');
+select public.apply_payment_intent(jsonb_build_object(
+    'id', 'pi_late', 'payment_id', begun ->> 'payment_id', 'status', 'succeeded', 'amount', begun -> 'amount', 'amount_received', begun -> 'amount',
+    'currency', 'eur', 'created', 1800000000, 'charge', 'ch_late', 'settlement', jsonb_build_object(
+        'id', 'txn_late', 'currency', 'eur', 'amount', begun -> 'amount', 'fee', 500, 'net', (begun ->> 'amount')::integer - 500
+    )
+)) from world;
+select tests.act_as('postgres');
+set constraints all immediate;
+select is((select b.status::text from private.bookings b, world w where b.id = w.hold), 'expired', 'O49 a payment that comes too late confirms nothing');
+select is((select r.amount = (w.begun ->> 'amount')::bigint from public.refunds r, world w where r.booking_id = w.hold), true, 'O50 and is refunded whole');
+set constraints all deferred;
 select throws_ok(
     $$update private.bookings b set status = 'expired' from world w where b.id = w.stay$$, 'PT409', null, 'O38 a confirmed booking cannot expire'
 );
