@@ -872,6 +872,47 @@ export type Database = {
           },
         ];
       };
+      overbookings: {
+        Row: {
+          booking_id: string;
+          channel: string;
+          closed_at: string | null;
+          closed_reason: Database["public"]["Enums"]["overbooking_end"] | null;
+          external_block_id: string;
+          feed_id: string | null;
+          id: string;
+          nights_from: string;
+          nights_until: string;
+          opened_at: string;
+          property_id: string;
+        };
+        ComputedFields: never;
+        Insert: never;
+        Update: never;
+        Relationships: [
+          {
+            foreignKeyName: "overbookings_booking_fkey";
+            columns: ["booking_id"];
+            isOneToOne: false;
+            referencedRelation: "bookings";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "overbookings_feed_fkey";
+            columns: ["feed_id"];
+            isOneToOne: false;
+            referencedRelation: "calendar_feeds";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "overbookings_property_fkey";
+            columns: ["property_id"];
+            isOneToOne: false;
+            referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       payment_methods: {
         Row: {
           brand: string;
@@ -3103,6 +3144,28 @@ export type Database = {
       };
       mail_to_send: { Args: { p_message: Json }; Returns: Json };
       mark_notifications_read: { Args: { p_until?: string }; Returns: number };
+      mark_same_guest: {
+        Args: { p_overbooking_id: string };
+        Returns: {
+          booking_id: string;
+          channel: string;
+          closed_at: string | null;
+          closed_reason: Database["public"]["Enums"]["overbooking_end"] | null;
+          external_block_id: string;
+          feed_id: string | null;
+          id: string;
+          nights_from: string;
+          nights_until: string;
+          opened_at: string;
+          property_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "overbookings";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       mark_thread_read: { Args: { p_thread_id: string }; Returns: undefined };
       metrics: {
         Args: Record<PropertyKey, never>;
@@ -4264,6 +4327,7 @@ export type Database = {
       occupancy_kind: "booking" | "host_block" | "external_block";
       orphan_kind: "payment" | "transfer";
       orphan_status: "open" | "refunding" | "refunded" | "rebooked";
+      overbooking_end: "booking_gone" | "channel_gone" | "same_guest" | "stay_over";
       payment_kind: "booking" | "alteration" | "balance" | "request";
       payment_status: "requires_payment" | "processing" | "authorized" | "captured" | "cancelled";
       payout_status: "pending" | "paid" | "cancelled" | "failed";
@@ -4635,6 +4699,7 @@ export const Constants = {
       occupancy_kind: ["booking", "host_block", "external_block"],
       orphan_kind: ["payment", "transfer"],
       orphan_status: ["open", "refunding", "refunded", "rebooked"],
+      overbooking_end: ["booking_gone", "channel_gone", "same_guest", "stay_over"],
       payment_kind: ["booking", "alteration", "balance", "request"],
       payment_status: ["requires_payment", "processing", "authorized", "captured", "cancelled"],
       payout_status: ["pending", "paid", "cancelled", "failed"],

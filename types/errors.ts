@@ -437,7 +437,7 @@ export const errors = {
   events_are_known: {
     status: 422,
     message:
-      "The events of an endpoint are one or more of booking.created, booking.status_changed, booking.altered, review.published, feed.failed and feed.recovered.",
+      "The events of an endpoint are one or more of booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened and overbooking.closed.",
     hint: "Send a list of these names, or leave events out for all.",
   },
   exempt_from_nights_range: {
@@ -992,6 +992,16 @@ export const errors = {
     status: 422,
     message: "The overall rating is 1 to 5.",
     hint: "Send a whole number from 1 to 5.",
+  },
+  overbooking_closed: {
+    status: 409,
+    message: "This overbooking is closed already: {reason}.",
+    hint: "There is nothing left to do.",
+  },
+  overbooking_not_found: {
+    status: 404,
+    message: "None of your properties has this overbooking.",
+    hint: "Check the id.",
   },
   own_property: {
     status: 422,

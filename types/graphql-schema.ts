@@ -2293,6 +2293,10 @@ export type introspection = {
           type: { kind: "OBJECT"; name: "NotificationsConnection"; ofType: null };
         };
         thread: { name: "thread"; type: { kind: "OBJECT"; name: "Threads"; ofType: null } };
+        overbookingsCollection: {
+          name: "overbookingsCollection";
+          type: { kind: "OBJECT"; name: "OverbookingsConnection"; ofType: null };
+        };
         lineItemsCollection: {
           name: "lineItemsCollection";
           type: { kind: "OBJECT"; name: "BookingLineItemsConnection"; ofType: null };
@@ -3142,6 +3146,10 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         };
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
+        overbookingsCollection: {
+          name: "overbookingsCollection";
+          type: { kind: "OBJECT"; name: "OverbookingsConnection"; ofType: null };
+        };
       };
     };
     CalendarFeedsConnection: {
@@ -9090,6 +9098,10 @@ export type introspection = {
           name: "markNotificationsRead";
           type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
         };
+        markSameGuest: {
+          name: "markSameGuest";
+          type: { kind: "OBJECT"; name: "Overbookings"; ofType: null };
+        };
         markThreadRead: { name: "markThreadRead"; type: { kind: "SCALAR"; name: "Opaque"; ofType: null } };
         moderateReview: { name: "moderateReview"; type: { kind: "OBJECT"; name: "Reviews"; ofType: null } };
         pauseCalendarFeed: {
@@ -9431,6 +9443,7 @@ export type introspection = {
         | "OperationPauses"
         | "OrphanSweeps"
         | "Orphans"
+        | "Overbookings"
         | "Paces"
         | "PaymentMethods"
         | "Payments"
@@ -11618,6 +11631,281 @@ export type introspection = {
         },
         {
           name: "resolvedBy";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    OverbookingEnd: {
+      name: "OverbookingEnd";
+      enumValues: "booking_gone" | "channel_gone" | "same_guest" | "stay_over";
+    };
+    OverbookingEndFilter: {
+      kind: "INPUT_OBJECT";
+      name: "OverbookingEndFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "eq"; type: { kind: "ENUM"; name: "OverbookingEnd"; ofType: null }; defaultValue: null },
+        {
+          name: "in";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "ENUM"; name: "OverbookingEnd"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        { name: "is"; type: { kind: "ENUM"; name: "FilterIs"; ofType: null }; defaultValue: null },
+        { name: "neq"; type: { kind: "ENUM"; name: "OverbookingEnd"; ofType: null }; defaultValue: null },
+      ];
+    };
+    Overbookings: {
+      kind: "OBJECT";
+      name: "Overbookings";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        id: {
+          name: "id";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        propertyId: {
+          name: "propertyId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        bookingId: {
+          name: "bookingId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        externalBlockId: {
+          name: "externalBlockId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        feedId: { name: "feedId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        channel: {
+          name: "channel";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        nightsFrom: {
+          name: "nightsFrom";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Date"; ofType: null } };
+        };
+        nightsUntil: {
+          name: "nightsUntil";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Date"; ofType: null } };
+        };
+        openedAt: {
+          name: "openedAt";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        closedAt: { name: "closedAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        closedReason: { name: "closedReason"; type: { kind: "ENUM"; name: "OverbookingEnd"; ofType: null } };
+        property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
+        feed: { name: "feed"; type: { kind: "OBJECT"; name: "CalendarFeeds"; ofType: null } };
+        booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
+      };
+    };
+    OverbookingsConnection: {
+      kind: "OBJECT";
+      name: "OverbookingsConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "OverbookingsEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+        totalCount: {
+          name: "totalCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+      };
+    };
+    OverbookingsEdge: {
+      kind: "OBJECT";
+      name: "OverbookingsEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "Overbookings"; ofType: null };
+          };
+        };
+      };
+    };
+    OverbookingsFilter: {
+      kind: "INPUT_OBJECT";
+      name: "OverbookingsFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null }; defaultValue: null },
+        {
+          name: "propertyId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "bookingId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "externalBlockId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "feedId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "channel";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nightsFrom";
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nightsUntil";
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "openedAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "closedAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "closedReason";
+          type: { kind: "INPUT_OBJECT"; name: "OverbookingEndFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "OverbookingsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "OverbookingsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "OverbookingsFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    OverbookingsOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "OverbookingsOrderBy";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "propertyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "bookingId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "externalBlockId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "feedId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "channel";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nightsFrom";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nightsUntil";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "openedAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "closedAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "closedReason";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -14187,6 +14475,10 @@ export type introspection = {
         calendarFeedsCollection: {
           name: "calendarFeedsCollection";
           type: { kind: "OBJECT"; name: "CalendarFeedsConnection"; ofType: null };
+        };
+        overbookingsCollection: {
+          name: "overbookingsCollection";
+          type: { kind: "OBJECT"; name: "OverbookingsConnection"; ofType: null };
         };
         bookingsCollection: {
           name: "bookingsCollection";
@@ -18522,6 +18814,18 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "OrphansConnection"; ofType: null };
+          };
+        };
+        overbookingsByPk: {
+          name: "overbookingsByPk";
+          type: { kind: "OBJECT"; name: "Overbookings"; ofType: null };
+        };
+        overbookingsCollection: {
+          name: "overbookingsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "OverbookingsConnection"; ofType: null };
           };
         };
         pace: { name: "pace"; type: { kind: "OBJECT"; name: "PacesConnection"; ofType: null } };

@@ -1781,6 +1781,46 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/overbookings": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List nights that were sold twice
+     * @description Nights that were sold here and on another channel: one row for each booking and stay there. Open while closed_at is null; the database opens and closes them.
+     */
+    get: operations["get_overbookings"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/mark_same_guest": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Say that a night sold twice is one stay
+     * @description Says that the booking and the channel's stay of an overbooking are one stay: the case is closed, and these two open none again. Both keep their nights. For the host, co-hosts and operators.
+     */
+    post: operations["call_mark_same_guest"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/rpc/reveal_calendar_link": {
     parameters: {
       query?: never;
@@ -7406,6 +7446,61 @@ export interface components {
       /** Format: date-time */
       created_at: string;
     };
+    /** @description Nights that were sold here and on another channel: one row for each booking and stay there. Open while closed_at is null; the database opens and closes them. */
+    overbookings: {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id: string;
+      /**
+       * Format: uuid
+       * @description The property that was booked here. This is a Foreign Key to `properties.id`.
+       */
+      property_id: string;
+      /**
+       * Format: uuid
+       * @description The confirmed booking. This is a Foreign Key to `bookings.id`.
+       */
+      booking_id: string;
+      /**
+       * Format: uuid
+       * @description The stay on the channel, also after it is gone from external_blocks. It may be a stay of a linked property.
+       */
+      external_block_id: string;
+      /**
+       * Format: uuid
+       * @description The feed that states it; null when it came by the API, or the feed was deleted. This is a Foreign Key to `calendar_feeds.id`.
+       */
+      feed_id?: string | null;
+      /** @description The channel, such as airbnb: the source of the external block. */
+      channel: string;
+      /**
+       * Format: date
+       * @description First night that was sold twice.
+       */
+      nights_from: string;
+      /**
+       * Format: date
+       * @description The day after the last one.
+       */
+      nights_until: string;
+      /**
+       * Format: date-time
+       * @description When it was found.
+       */
+      opened_at: string;
+      /**
+       * Format: date-time
+       * @description When it ended; null while it is open.
+       */
+      closed_at?: string | null;
+      /**
+       * @description How it ended.
+       * @enum {string|null}
+       */
+      closed_reason?: "booking_gone" | "channel_gone" | "same_guest" | "stay_over" | null;
+    };
     /** @description Which nights are taken, with a row for each space that the property takes. Only the database writes it; other people see availability through property_calendar, bookability and search_properties. */
     occupancies: {
       /**
@@ -7580,7 +7675,7 @@ export interface components {
       owner_id: string;
       /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url: string;
-      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
+      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
       events: string[];
       /**
        * Format: date
@@ -7602,7 +7697,7 @@ export interface components {
       id?: string;
       /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url: string;
-      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
+      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
       events?: string[];
       /** @description Whether events are queued and delivered. */
       is_active?: boolean;
@@ -7610,7 +7705,7 @@ export interface components {
     "webhook_endpoints.update": {
       /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url?: string;
-      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
+      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
       events?: string[];
       /** @description Whether events are queued and delivered. */
       is_active?: boolean;
@@ -9172,6 +9267,27 @@ export interface components {
     "rowFilter.host_blocks.created_by": components["schemas"]["Filter"];
     "rowFilter.host_blocks.created_at": components["schemas"]["Filter"];
     "rowFilter.host_blocks.updated_at": components["schemas"]["Filter"];
+    "rowFilter.overbookings.id": components["schemas"]["Filter"];
+    /** @description The property that was booked here. */
+    "rowFilter.overbookings.property_id": components["schemas"]["Filter"];
+    /** @description The confirmed booking. */
+    "rowFilter.overbookings.booking_id": components["schemas"]["Filter"];
+    /** @description The stay on the channel, also after it is gone from external_blocks. It may be a stay of a linked property. */
+    "rowFilter.overbookings.external_block_id": components["schemas"]["Filter"];
+    /** @description The feed that states it; null when it came by the API, or the feed was deleted. */
+    "rowFilter.overbookings.feed_id": components["schemas"]["Filter"];
+    /** @description The channel, such as airbnb: the source of the external block. */
+    "rowFilter.overbookings.channel": components["schemas"]["Filter"];
+    /** @description First night that was sold twice. */
+    "rowFilter.overbookings.nights_from": components["schemas"]["Filter"];
+    /** @description The day after the last one. */
+    "rowFilter.overbookings.nights_until": components["schemas"]["Filter"];
+    /** @description When it was found. */
+    "rowFilter.overbookings.opened_at": components["schemas"]["Filter"];
+    /** @description When it ended; null while it is open. */
+    "rowFilter.overbookings.closed_at": components["schemas"]["Filter"];
+    /** @description How it ended. */
+    "rowFilter.overbookings.closed_reason": components["schemas"]["Filter"];
     "rowFilter.co_hosts.property_id": components["schemas"]["Filter"];
     "rowFilter.co_hosts.profile_id": components["schemas"]["Filter"];
     /** @description calendar: reads the property, its address and calendar, and changes availability; calendar_and_messages: also writes to guests; full: also edits, prices and publishes. No co-host reads taxes and payouts, invites, archives or deletes. */
@@ -9928,7 +10044,7 @@ export interface components {
     "rowFilter.webhook_endpoints.owner_id": components["schemas"]["Filter"];
     /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
     "rowFilter.webhook_endpoints.url": components["schemas"]["Filter"];
-    /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
+    /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
     "rowFilter.webhook_endpoints.events": components["schemas"]["Filter"];
     /** @description Version of the payloads. */
     "rowFilter.webhook_endpoints.api_version": components["schemas"]["Filter"];
@@ -12036,7 +12152,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`, `space_of_another_property`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `occupancy_is_fixed`, `overbooking_closed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16146,7 +16262,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16164,7 +16280,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_given_up`, `too_many_given_up_at_property`, `too_many_inquiries`, `too_many_messages`, `too_many_unpaid_at_property`, `too_many_unpaid_bookings`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_given_up`, `too_many_given_up_at_property`, `too_many_inquiries`, `too_many_messages`, `too_many_reports`, `too_many_unpaid_at_property`, `too_many_unpaid_bookings`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -16303,7 +16419,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16464,7 +16580,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16725,7 +16841,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `space_of_another_property`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `space_of_another_property`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16817,7 +16933,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `space_of_another_property`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `space_of_another_property`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16905,7 +17021,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16997,7 +17113,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17090,7 +17206,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17277,7 +17393,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17370,7 +17486,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17463,7 +17579,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_not_cancellable`, `booking_not_paid_yet`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18198,7 +18314,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18379,7 +18495,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_takes_no_requests`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `request_is_open`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_takes_no_requests`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `request_is_open`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18471,7 +18587,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `money_request_not_open`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `money_request_not_open`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -18563,7 +18679,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `money_request_not_open`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `money_request_not_open`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19394,7 +19510,7 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `property_status_change_not_allowed`, `suspended`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `property_status_change_not_allowed`, `suspended`, `transition_not_yours`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -19403,7 +19519,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -19412,7 +19528,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `linked_nights_clash`, `occupancy_is_fixed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `space_of_another_property`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `linked_nights_clash`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19421,7 +19537,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `invalid_parts`, `key_is_fixed`, `max_guests_missing`, `parts_go_round`, `parts_of_another_host`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_spaces`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `attachment_not_found`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `inquiry_about_own_property`, `invalid_parts`, `key_is_fixed`, `max_guests_missing`, `parts_go_round`, `parts_of_another_host`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reason_is_plain`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_spaces`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -19430,7 +19546,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -20020,7 +20136,7 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `update_not_allowed`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -20029,7 +20145,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -20038,7 +20154,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `dates_overlap`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`, `space_of_another_property`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `dates_overlap`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20047,8 +20163,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_not_in_steps`, `calendar_nights_not_in_order`, `calendar_range_not_in_order`, `calendar_ranges_invalid`, `calendar_span_too_long`, `closed_to_arrival`, `closed_to_departure`, `currency_differs_from_property`, `key_is_fixed`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_not_in_steps`, `attachment_not_found`, `calendar_nights_not_in_order`, `calendar_range_not_in_order`, `calendar_ranges_invalid`, `calendar_span_too_long`, `closed_to_arrival`, `closed_to_departure`, `currency_differs_from_property`, `inquiry_about_own_property`, `key_is_fixed`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reason_is_plain`, `reference_not_found`, `value_too_long`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -20509,7 +20634,7 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -20518,7 +20643,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`, `space_of_another_property`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20527,8 +20661,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `note_is_plain`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `host_blocks_dates_are_in_order`, `inquiry_about_own_property`, `note_is_plain`, `property_row_limit_exceeded`, `reason_is_plain`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -20600,7 +20743,7 @@ export interface operations {
       };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `space_of_another_property`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `overbooking_closed`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20676,7 +20819,7 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `insert_not_allowed`, `update_not_allowed`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -20685,7 +20828,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`, `space_of_another_property`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20694,8 +20846,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `host_blocks_dates_are_in_order`, `key_is_fixed`, `note_is_plain`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `host_blocks_dates_are_in_order`, `inquiry_about_own_property`, `key_is_fixed`, `note_is_plain`, `reason_is_plain`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -20832,8 +20993,25 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`, `space_of_another_property`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20842,8 +21020,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -20915,7 +21102,7 @@ export interface operations {
       };
       401: components["responses"]["401"];
       403: components["responses"]["403"];
-      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `space_of_another_property`. */
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `overbooking_closed`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20991,8 +21178,25 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`, `space_of_another_property`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21001,8 +21205,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `value_too_long`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -21207,7 +21420,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `space_of_another_property`. */
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `overbooking_closed`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21281,7 +21494,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `space_of_another_property`. */
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `overbooking_closed`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21355,7 +21568,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `space_of_another_property`. */
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `overbooking_closed`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21429,7 +21642,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `space_of_another_property`. */
+      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `overbooking_closed`, `space_of_another_property`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21440,6 +21653,148 @@ export interface operations {
       };
       /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`. */
       429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  get_overbookings: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.overbookings.id"];
+        /** @description The property that was booked here. */
+        property_id?: components["parameters"]["rowFilter.overbookings.property_id"];
+        /** @description The confirmed booking. */
+        booking_id?: components["parameters"]["rowFilter.overbookings.booking_id"];
+        /** @description The stay on the channel, also after it is gone from external_blocks. It may be a stay of a linked property. */
+        external_block_id?: components["parameters"]["rowFilter.overbookings.external_block_id"];
+        /** @description The feed that states it; null when it came by the API, or the feed was deleted. */
+        feed_id?: components["parameters"]["rowFilter.overbookings.feed_id"];
+        /** @description The channel, such as airbnb: the source of the external block. */
+        channel?: components["parameters"]["rowFilter.overbookings.channel"];
+        /** @description First night that was sold twice. */
+        nights_from?: components["parameters"]["rowFilter.overbookings.nights_from"];
+        /** @description The day after the last one. */
+        nights_until?: components["parameters"]["rowFilter.overbookings.nights_until"];
+        /** @description When it was found. */
+        opened_at?: components["parameters"]["rowFilter.overbookings.opened_at"];
+        /** @description When it ended; null while it is open. */
+        closed_at?: components["parameters"]["rowFilter.overbookings.closed_at"];
+        /** @description How it ended. */
+        closed_reason?: components["parameters"]["rowFilter.overbookings.closed_reason"];
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
+        select?: components["parameters"]["select"];
+        /** @description Columns to sort by: `created_at.desc,id`. */
+        order?: components["parameters"]["order"];
+        /** @description The number of rows to skip. */
+        offset?: components["parameters"]["offset"];
+        /** @description The largest number of rows. */
+        limit?: components["parameters"]["limit"];
+      };
+      header?: {
+        /** @description First and last row, from 0: `0-19`. */
+        Range?: components["parameters"]["range"];
+        /** @description `items`. */
+        "Range-Unit"?: components["parameters"]["rangeUnit"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["overbookings"][];
+        };
+      };
+      /** @description The part of the rows that `limit` or `Range` asks for. */
+      206: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["overbookings"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      406: components["responses"]["406"];
+      416: components["responses"]["416"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_mark_same_guest: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_overbooking_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["overbookings"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `overbooking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `overbooking_closed`. */
+      409: {
         headers: {
           [name: string]: unknown;
         };
@@ -22208,7 +22563,7 @@ export interface operations {
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
         /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
-        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
+        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
         /** @description Version of the payloads. */
         api_version?: components["parameters"]["rowFilter.webhook_endpoints.api_version"];
@@ -22355,7 +22710,7 @@ export interface operations {
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
         /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
-        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
+        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
         /** @description Version of the payloads. */
         api_version?: components["parameters"]["rowFilter.webhook_endpoints.api_version"];
@@ -22411,7 +22766,7 @@ export interface operations {
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
         /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
-        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered. */
+        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
         /** @description Version of the payloads. */
         api_version?: components["parameters"]["rowFilter.webhook_endpoints.api_version"];
@@ -27692,7 +28047,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -28183,7 +28538,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -28670,7 +29025,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `orphan_closed`, `orphan_disputed`, `orphan_is_transfer`, `orphan_not_due`, `orphan_not_paid`, `orphan_partly_refunded`, `orphan_stay_over`, `orphan_stay_unknown`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `orphan_closed`, `orphan_disputed`, `orphan_is_transfer`, `orphan_not_due`, `orphan_not_paid`, `orphan_partly_refunded`, `orphan_stay_over`, `orphan_stay_unknown`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -30262,8 +30617,25 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      404: components["responses"]["404"];
-      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `occupied`, `preparation_after`, `preparation_before`, `space_of_another_property`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -30272,8 +30644,17 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `key_is_fixed`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `value_too_long`. */
       422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -30889,7 +31270,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `due_below_minimum`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `due_below_minimum`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -30980,7 +31361,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `overbooking_closed`, `payment_intent_differs`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31071,7 +31452,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31200,7 +31581,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31292,7 +31673,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31383,7 +31764,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31512,7 +31893,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31641,7 +32022,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31732,7 +32113,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `orphan_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `orphan_closed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31823,7 +32204,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `overbooking_closed`, `payout_amount_differs`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31914,7 +32295,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `orphan_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `orphan_closed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;

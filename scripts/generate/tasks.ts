@@ -152,6 +152,8 @@ export const tasks = [
       "rpc/pause_calendar_feed": "Stop reading an imported calendar",
       "rpc/resume_calendar_feed": "Read a paused calendar again",
       "rpc/delete_calendar_feed": "Delete an imported calendar",
+      "get overbookings": "List nights that were sold twice",
+      "rpc/mark_same_guest": "Say that a night sold twice is one stay",
       "rpc/reveal_calendar_link": "Show the calendar link for a channel",
       "rpc/rotate_calendar_link": "Replace the calendar link for a channel",
       "get occupancies": "List the taken nights of a property",

@@ -127,6 +127,14 @@ export const queries: Query[] = [
     sql: `select public.set_calendar($property, jsonb_build_array(jsonb_build_object(
       'from', current_date + 30, 'until', current_date + 60, 'price', 12000, 'min_nights', 2, 'closed', true)))`,
   },
+  {
+    name: "stay of a channel that comes, moves and goes",
+    sql: `insert into public.external_blocks (property_id, source, source_id, check_in, check_out)
+      values ($property, 'airbnb', 'growth', current_date + 30, current_date + 60);
+      update public.external_blocks set check_out = current_date + 61 where (property_id, source, source_id) = ($property, 'airbnb', 'growth');
+      delete from public.external_blocks where (property_id, source, source_id) = ($property, 'airbnb', 'growth')`,
+  },
+  { name: "one stay of the same guest", as: "host", sql: "select public.mark_same_guest($booking)" },
   { name: "acceptance", as: "host", sql: "select public.accept_booking($booking)" },
   { name: "refusal", as: "host", sql: "select public.decline_booking($booking)" },
   { name: "confirmation", as: "operator", sql: "select public.confirm_booking($booking)" },

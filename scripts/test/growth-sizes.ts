@@ -81,6 +81,11 @@ export const growing: Record<string, Size> = {
   },
   "public.orphan_sweeps": { rows: 1e4 },
   "public.orphans": { rows: 1e4, values: { booking_id: 1e4 } },
+  "public.overbookings": {
+    rows: 1e5,
+    values: { property_id: 3e4, booking_id: 1e5, external_block_id: 1e5 },
+    nulls: { closed_at: 0.01 },
+  },
   "public.payment_methods": { rows: 3e5, values: { profile_id: 2e5 } },
   // few payments are open
   "public.payments": { rows: 1e6, values: { booking_id: 9e5, guest_id: 3e5, status: 1e3 } },

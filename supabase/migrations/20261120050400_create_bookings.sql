@@ -141,7 +141,7 @@ create table private.booking_transitions (
     to_status public.booking_status not null,
     actor public.booking_actor not null,
     guard text constraint booking_transitions_guard_is_known check (
-        guard in ('before_expiry', 'after_expiry', 'before_check_out', 'after_check_out', 'no_show_window', 'paid', 'payment_ended')
+        guard in ('before_expiry', 'after_expiry', 'before_check_out', 'after_check_out', 'no_show_window', 'paid', 'payment_ended', 'sold_elsewhere')
     ),
     constraint booking_transitions_pkey primary key (from_status, to_status, actor)
 );
@@ -172,7 +172,9 @@ insert into private.booking_transitions (from_status, to_status, actor, guard) v
     ('expired', 'confirmed', 'system', 'paid'),
     ('expired', 'confirmed', 'operator', 'paid'),
     ('awaiting_payment', 'withdrawn', 'system', 'payment_ended'),
-    ('requested', 'withdrawn', 'system', 'payment_ended');
+    ('requested', 'withdrawn', 'system', 'payment_ended'),
+    ('awaiting_payment', 'expired', 'system', 'sold_elsewhere'),
+    ('requested', 'expired', 'system', 'sold_elsewhere');
 
 create table private.booking_events (
     id bigint generated always as identity constraint booking_events_pkey primary key,
@@ -299,6 +301,11 @@ begin
             when 'payment_ended' then p_at < p_booking.expires_at and exists (
                 select from public.payments p
                 where p.booking_id = p_booking.id and (p.status = 'cancelled' or p.capture_before < p_at + interval '1 hour')
+            )
+            when 'sold_elsewhere' then p_at < p_booking.expires_at and exists (
+                select from public.occupancies o
+                join public.occupancies e on e.space_id = o.space_id and e.check_out > o.check_in and e.check_in < o.check_out
+                where o.booking_id = p_booking.id and e.kind = 'external_block'
             )
             else p_guard is null
         end

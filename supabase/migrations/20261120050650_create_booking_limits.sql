@@ -157,6 +157,8 @@ begin
         select b.property_id, b.status_at as at
         from private.bookings b
         where b.guest_id = p_guest_id and b.status in ('withdrawn', 'expired') and b.status_at > p_now - v_pause
+            -- one that expires with a reason was sold on another platform
+            and (b.status <> 'expired' or b.status_reason is null)
         union all
         -- expired, but not recorded yet
         select b.property_id, b.expires_at

@@ -32,7 +32,8 @@ insert into public.notification_kinds (id, topic, is_urgent) values
     ('alteration_proposed', 'bookings', true), ('alteration_declined', 'bookings', false), ('payment_failed', 'bookings', true), ('payout_sent', 'payouts', false),
     ('check_in_details', 'reminders', true), ('review_due', 'reviews', false), ('review_published', 'reviews', false),
     ('message_received', 'messages', false), ('property_suspended', 'account', false), ('account_suspended', 'account', false),
-    ('feed_failed', 'bookings', false), ('feed_recovered', 'bookings', false);
+    ('feed_failed', 'bookings', false), ('feed_recovered', 'bookings', false),
+    ('overbooking_opened', 'bookings', true), ('overbooking_closed', 'bookings', false);
 
 create table public.notifications (
     id uuid default gen_random_uuid() constraint notifications_pkey primary key,

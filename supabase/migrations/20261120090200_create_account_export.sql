@@ -108,11 +108,16 @@ as $$
             select coalesce(jsonb_agg(to_jsonb(f) order by f.created_at, f.id), '[]')
             from public.calendar_feeds f
             where f.property_id = any (array(select p.id from public.properties p where p.host_id = auth.uid()))
+        ),
+        'overbookings', (
+            select coalesce(jsonb_agg(to_jsonb(o) order by o.opened_at, o.id), '[]')
+            from public.overbookings o
+            where o.property_id = any (array(select p.id from public.properties p where p.host_id = auth.uid()))
         )
     )
 $$;
 grant execute on function private.export_hosting to authenticated;
-comment on function private.export_hosting is 'Exports properties with their details, calendar blocks and feeds, cancellation policies and co-hosting of the caller. Reads as the caller.';
+comment on function private.export_hosting is 'Exports properties with their details, calendar blocks, feeds and overbookings, cancellation policies and co-hosting of the caller. Reads as the caller.';
 
 create function private.export_bookings() returns jsonb
 language sql stable

@@ -52,7 +52,8 @@ insert into private.retention (name, table_name, keep, age, condition, emptied, 
     ('private.lost_demand', 'private.lost_demand', '400 days', 'day', 'true', null, 'A year and the month in which hosts look back at it.'),
     ('private.quote_counts', 'private.quote_counts', '1200 days', 'month', 'true', null, 'The longest range of figures, and the month in which hosts look back at it.'),
     ('private.lost_demand_days', 'private.lost_demand_days', '1 day', 'day', 'true', null, 'What is known of callers, in lost_demand_callers, goes when their day is over.'),
-    ('public.orphan_sweeps', 'public.orphan_sweeps', '90 days', 'finished_at', 'finished_at is not null', null, 'To see that Stripe was searched.');
+    ('public.orphan_sweeps', 'public.orphan_sweeps', '90 days', 'finished_at', 'finished_at is not null', null, 'To see that Stripe was searched.'),
+    ('public.overbookings, closed', 'public.overbookings', '1200 days', 'closed_at', 'closed_at is not null', null, 'Longer than people book ahead: two stays of the same guest open no case again.');
 insert into private.retention (name, table_name, keep, age, condition, walk, reason) values
     ('cron.job_run_details', 'cron.job_run_details', '2 days', 'start_time', 'start_time is not null', 'runid', 'pg_cron writes 26,000 rows a day. The table has no index by time and belongs to pg_cron, so the oldest ids are looked at.');
 

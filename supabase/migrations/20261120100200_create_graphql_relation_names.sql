@@ -137,7 +137,8 @@ begin
             ('table', 'reviews', 'reviewsCollection'),
             ('table', 'threads', 'thread'),
             ('table', 'notifications', 'notificationsCollection'),
-            ('table', 'orphans', 'orphansCollection')
+            ('table', 'orphans', 'orphansCollection'),
+            ('table', 'overbookings', 'overbookingsCollection')
         ) as b (kind, name, local_name)
     loop
         execute format(

@@ -8,6 +8,8 @@ import { templates } from "./templates.ts";
 const stay = {
   title: "House <by> the river",
   city: "Lisboa",
+  nights_from: "2027-05-02",
+  nights_until: "2027-05-03",
   check_in: "2027-06-01",
   check_out: "2027-06-04",
   nights: 3,

@@ -69,6 +69,12 @@ const canceller = (data: Data): string => {
   return data.actor === "guest" || data.actor === "host" ? other(data) : "support";
 };
 const until = (time: string): string => (time === "" ? "" : ` until ${time}`);
+const ends: Record<string, string> = {
+  booking_gone: "The booking here was cancelled, or has other nights now.",
+  channel_gone: "The stay on the channel was cancelled, or has other nights now.",
+  same_guest: "Both are one stay of the same guest.",
+  stay_over: "The stay here is over.",
+};
 const duties: Record<string, string> = {
   calendar: "You would see and edit its calendar.",
   calendar_and_messages: "You would edit its calendar and answer its guests.",
@@ -105,8 +111,8 @@ export const templates: Record<string, Template> = {
     paragraphs: [
       stay(data),
       isHost(data)
-        ? "The request was not answered in time."
-        : "The booking was not confirmed in time. You have not been charged.",
+        ? text(data, "reason") || "The request was not answered in time."
+        : `${text(data, "reason") || "The booking was not confirmed in time."} You have not been charged.`,
     ],
   }),
   booking_confirmed: (data) => ({
@@ -276,6 +282,22 @@ export const templates: Record<string, Template> = {
   feed_recovered: (data) => ({
     subject: `The ${text(data, "channel")} calendar of ${text(data, "title")} is read again`,
     paragraphs: ["Nothing is left to do."],
+  }),
+  overbooking_opened: (data) => ({
+    subject: `Sold twice: ${text(data, "title")}, ${day(data, "nights_from")}`,
+    paragraphs: [
+      `The nights from ${day(data, "nights_from")} to ${day(data, "nights_until")} are booked here, and sold on ${text(data, "channel")} as well.`,
+      "Cancel one of the two before both guests come. If both are one stay of the same guest, say so in the case, and nothing is left to do.",
+    ],
+    action: booking("See the booking", data),
+  }),
+  overbooking_closed: (data) => ({
+    subject: `No longer sold twice: ${text(data, "title")}, ${day(data, "nights_from")}`,
+    paragraphs: [
+      ends[text(data, "closed_reason")] ?? "",
+      `The other side was ${text(data, "channel")}. Nothing is left to do.`,
+    ],
+    action: booking("See the booking", data),
   }),
   account_suspended: (data) => ({
     subject: "Your account was suspended",

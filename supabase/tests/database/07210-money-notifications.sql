@@ -72,7 +72,7 @@ select is_empty(
         select from pg_catalog.pg_enum e where e.enumtypid = 'public.booking_status'::regtype and k.id = 'booking_' || e.enumlabel
     ) and k.id not in ('feed_failed', 'feed_recovered')$$, 'NM16 every kind of notification is used by a function or trigger'
 );
-select is((select count(*)::integer from public.notification_kinds), 27, 'NM17 there are 27 kinds of notifications');
+select is((select count(*)::integer from public.notification_kinds), 29, 'NM17 there are 29 kinds of notifications');
 
 select * from finish();
 rollback;

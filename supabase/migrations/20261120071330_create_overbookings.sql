@@ -1,0 +1,263 @@
+-- Purpose: nights that were sold here and on another channel: a case for each booking and channel's stay, opened and closed with the
+-- nights. A hold or request gives way to the channel's stay.
+-- Touches: public.overbookings, mark_same_guest; private.is_closure, tell_of_overbooking; triggers on public.occupancies and private.bookings.
+-- Watch: the property is locked already, because prepare_occupancy runs before. A booking never comes over an external block, so cases
+-- open where external nights are written. docs/decisions/overbookings.md has the reasons.
+
+insert into private.errors (code, status, message, hint) values
+    ('overbooking_not_found', 404, 'None of your properties has this overbooking.', 'Check the id.'),
+    ('overbooking_closed', 409, 'This overbooking is closed already: {reason}.', 'There is nothing left to do.');
+
+create type public.overbooking_end as enum ('booking_gone', 'channel_gone', 'same_guest', 'stay_over');
+comment on type public.overbooking_end is
+    'booking_gone, channel_gone: it was cancelled, or has other nights now. same_guest: the host said that both are one stay. stay_over: the stay here has ended.';
+
+create table public.overbookings (
+    id uuid default gen_random_uuid() constraint overbookings_pkey primary key,
+    property_id uuid not null constraint overbookings_property_fkey references public.properties (id) on delete cascade,
+    booking_id uuid not null constraint overbookings_booking_fkey references private.bookings (id) on delete restrict,
+    -- the row goes when the channel's stay goes, so without a foreign key
+    external_block_id uuid not null,
+    feed_id uuid constraint overbookings_feed_fkey references public.calendar_feeds (id) on delete set null,
+    channel text not null,
+    nights_from date not null,
+    nights_until date not null,
+    opened_at timestamptz not null default clock_timestamp(),
+    closed_at timestamptz,
+    closed_reason public.overbooking_end,
+    constraint overbookings_nights_are_in_order check (nights_until > nights_from),
+    constraint overbookings_end_is_whole check ((closed_at is null) = (closed_reason is null))
+);
+comment on table public.overbookings is
+    'Nights that were sold here and on another channel: one row for each booking and stay there. Open while closed_at is null; the database opens and closes them.';
+comment on column public.overbookings.property_id is 'The property that was booked here.';
+comment on column public.overbookings.booking_id is 'The confirmed booking.';
+comment on column public.overbookings.external_block_id is
+    'The stay on the channel, also after it is gone from external_blocks. It may be a stay of a linked property.';
+comment on column public.overbookings.feed_id is 'The feed that states it; null when it came by the API, or the feed was deleted.';
+comment on column public.overbookings.channel is 'The channel, such as airbnb: the source of the external block.';
+comment on column public.overbookings.nights_from is 'First night that was sold twice.';
+comment on column public.overbookings.nights_until is 'The day after the last one.';
+comment on column public.overbookings.opened_at is 'When it was found.';
+comment on column public.overbookings.closed_at is 'When it ended; null while it is open.';
+comment on column public.overbookings.closed_reason is 'How it ended.';
+
+create unique index overbookings_open_once_idx on public.overbookings (booking_id, external_block_id) where closed_at is null;
+create index overbookings_open_block_idx on public.overbookings (external_block_id) where closed_at is null;
+create index overbookings_property_id_idx on public.overbookings (property_id);
+create index overbookings_booking_id_idx on public.overbookings (booking_id);
+create index overbookings_feed_id_idx on public.overbookings (feed_id);
+create index overbookings_closed_at_idx on public.overbookings (closed_at) where closed_at is not null;
+-- with the real numbers, the planner may look for the rows of someone who has few in the order of the whole table
+alter table public.overbookings alter column property_id set (n_distinct = -0.5);
+
+alter table public.overbookings enable row level security;
+grant select on public.overbookings to authenticated, service_role;
+create policy "Hosts and co-hosts can read overbookings" on public.overbookings for select to authenticated
+    using (property_id = any (array(select private.my_properties('calendar'))));
+create policy "Operators can read any" on public.overbookings for select to operator using (true);
+
+create function private.tell_of_overbooking(p_case public.overbookings) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_property public.properties;
+    v_key constant text := format('overbooking:%s:%s', p_case.id, coalesce(p_case.closed_reason::text, 'opened'));
+begin
+    select p.* into v_property from public.properties p where p.id = p_case.property_id;
+    perform private.notify(
+        h.id, case when p_case.closed_at is null then 'overbooking_opened' else 'overbooking_closed' end, v_key,
+        jsonb_strip_nulls(jsonb_build_object(
+            'overbooking_id', p_case.id, 'title', v_property.title, 'channel', p_case.channel, 'nights_from', p_case.nights_from,
+            'nights_until', p_case.nights_until, 'closed_reason', p_case.closed_reason, 'time_zone', v_property.time_zone
+        )),
+        p_case.booking_id, v_property.id
+    )
+    from (
+        select v_property.host_id as id
+        union
+        select c.profile_id from public.co_hosts c where c.property_id = v_property.id
+        union
+        select r.user_id from public.user_roles r where r.role = 'operator'
+    ) h;
+    perform private.queue_webhooks(
+        case when p_case.closed_at is null then 'overbooking.opened' else 'overbooking.closed' end, v_property.host_id, v_key,
+        jsonb_build_object(
+            'overbooking_id', p_case.id, 'property_id', v_property.id, 'booking_id', p_case.booking_id, 'channel', p_case.channel,
+            'feed_id', p_case.feed_id, 'nights_from', p_case.nights_from, 'nights_until', p_case.nights_until,
+            'closed_reason', p_case.closed_reason
+        )
+    );
+end
+$$;
+comment on function private.tell_of_overbooking is
+    'Tells host, co-hosts, operators and webhook endpoints that an overbooking was opened or closed. The guest is not told.';
+
+create function private.is_closure(p_block public.external_blocks) returns boolean
+language sql stable
+set search_path = ''
+as $$
+    select p_block.source in ('airbnb', 'vrbo') and exists (
+        select from private.feed_events e where e.id = private.as_uuid(split_part(p_block.source_id, ':', 2)) and e.kind = 'closed'
+    )
+$$;
+comment on function private.is_closure is
+    'Whether no one bought these nights: the channel tells stays from closures and says that they are closed. Booking.com does not tell them apart.';
+
+create function private.open_overbookings() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_block public.external_blocks;
+    v_met record;
+    v_case public.overbookings;
+begin
+    select b.* into v_block from public.external_blocks b where b.id = new.external_block_id;
+    if private.is_closure(v_block) then
+        return null;
+    end if;
+    for v_met in
+        select
+            b.id, b.property_id, b.status, greatest(o.check_in, new.check_in) as nights_from, least(o.check_out, new.check_out) as nights_until
+        from public.occupancies o
+        join private.bookings b on b.id = o.booking_id
+        where
+            o.space_id = new.space_id and o.check_out > new.check_in and o.check_in < new.check_out
+            and (
+                b.status = 'confirmed' and least(o.check_out, new.check_out) > (now() at time zone b.time_zone)::date
+                or b.expires_at > clock_timestamp()
+            )
+        order by b.id
+    loop
+        if v_met.status <> 'confirmed' then
+            update private.bookings b
+            set status = 'expired', status_at = clock_timestamp(), status_reason = 'These nights were sold on another platform.'
+            where b.id = v_met.id;
+            perform private.release_nights(v_met.id);
+            continue;
+        end if;
+        update public.overbookings c set nights_from = v_met.nights_from, nights_until = v_met.nights_until
+        where c.external_block_id = v_block.id and c.booking_id = v_met.id and c.closed_at is null;
+        continue when found or exists (
+            select from public.overbookings c
+            where c.booking_id = v_met.id and c.external_block_id = v_block.id and c.closed_reason = 'same_guest'
+        );
+        insert into public.overbookings (property_id, booking_id, external_block_id, feed_id, channel, nights_from, nights_until)
+        values (
+            v_met.property_id, v_met.id, v_block.id,
+            (select f.id from public.calendar_feeds f where f.id = private.as_uuid(split_part(v_block.source_id, ':', 1))),
+            v_block.source, v_met.nights_from, v_met.nights_until
+        )
+        returning * into v_case;
+        perform private.tell_of_overbooking(v_case);
+    end loop;
+    return null;
+end
+$$;
+comment on function private.open_overbookings is
+    'Trigger: opens a case for each confirmed booking whose nights a channel''s stay has, and expires holds and requests on them. Preparation nights do not count: both guests can come. Definer, because no API role may write overbookings.';
+
+create function private.close_overbookings() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_case public.overbookings;
+begin
+    for v_case in
+        update public.overbookings c
+        set
+            closed_at = clock_timestamp(),
+            closed_reason = case when old.kind = 'booking' then 'booking_gone' else 'channel_gone' end::public.overbooking_end
+        where
+            c.closed_at is null and (c.booking_id = old.booking_id or c.external_block_id = old.external_block_id)
+            and not exists (
+                select
+                from public.occupancies e
+                join public.occupancies o on o.space_id = e.space_id and o.booking_id = c.booking_id
+                where e.external_block_id = c.external_block_id and e.check_in < o.check_out and e.check_out > o.check_in
+            )
+        returning c.*
+    loop
+        perform private.tell_of_overbooking(v_case);
+    end loop;
+    return null;
+end
+$$;
+comment on function private.close_overbookings is
+    'Trigger: closes the cases of a booking or channel''s stay that has left its nights. Definer, because no API role may write overbookings.';
+
+create function private.end_overbookings_of_stay() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_case public.overbookings;
+begin
+    for v_case in
+        update public.overbookings c set closed_at = clock_timestamp(), closed_reason = 'stay_over'
+        where c.booking_id = new.id and c.closed_at is null
+        returning c.*
+    loop
+        perform private.tell_of_overbooking(v_case);
+    end loop;
+    return null;
+end
+$$;
+comment on function private.end_overbookings_of_stay is
+    'Trigger: closes the cases of a stay that has ended. Definer, because no API role may write overbookings.';
+
+create trigger _100_close_overbookings after delete on public.occupancies for each row
+    when (old.kind <> 'host_block') execute function private.close_overbookings();
+create trigger _100_close_overbookings_on_update after update on public.occupancies for each row
+    when (old.kind <> 'host_block' and (old.check_in, old.check_out) is distinct from (new.check_in, new.check_out))
+    execute function private.close_overbookings();
+create trigger _200_open_overbookings after insert on public.occupancies for each row
+    when (new.kind = 'external_block') execute function private.open_overbookings();
+create trigger _200_open_overbookings_on_update after update on public.occupancies for each row
+    when (new.kind = 'external_block' and (old.check_in, old.check_out) is distinct from (new.check_in, new.check_out))
+    execute function private.open_overbookings();
+create trigger _400_end_overbookings_of_stay after update on private.bookings for each row
+    when (new.status = 'completed' and old.status <> 'completed') execute function private.end_overbookings_of_stay();
+
+create function private.mark_same_guest(p_overbooking_id uuid) returns public.overbookings
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_case public.overbookings;
+begin
+    select c.* into v_case
+    from public.overbookings c
+    where
+        c.id = p_overbooking_id
+        and (c.property_id in (select private.my_properties('calendar')) or (select private.is_operator()));
+    if v_case.id is null then
+        perform private.raise_error('overbooking_not_found');
+    end if;
+    perform private.lock_property(v_case.property_id);
+    select c.* into v_case from public.overbookings c where c.id = p_overbooking_id;
+    if v_case.closed_at is not null then
+        perform private.raise_error('overbooking_closed', jsonb_build_object('reason', v_case.closed_reason));
+    end if;
+    update public.overbookings c set closed_at = clock_timestamp(), closed_reason = 'same_guest'
+    where c.id = p_overbooking_id
+    returning c.* into v_case;
+    perform private.tell_of_overbooking(v_case);
+    return v_case;
+end
+$$;
+grant execute on function private.mark_same_guest to authenticated;
+comment on function private.mark_same_guest is 'Does the work of public.mark_same_guest. Definer, because no API role may write overbookings.';
+
+create function public.mark_same_guest(p_overbooking_id uuid) returns public.overbookings
+language sql
+set search_path = ''
+as $$
+    select private.mark_same_guest(p_overbooking_id)
+$$;
+grant execute on function public.mark_same_guest to authenticated;
+comment on function public.mark_same_guest is
+    'Says that the booking and the channel''s stay of an overbooking are one stay: the case is closed, and these two open none again. Both keep their nights. For the host, co-hosts and operators.';
