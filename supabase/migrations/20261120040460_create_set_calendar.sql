@@ -154,6 +154,7 @@ declare
     v_opened datemultirange;
     v_closed datemultirange;
     v_touched public.host_blocks[];
+    v_elsewhere datemultirange;
 begin
     select
         range_agg(daterange(s.starts_on, s.ends_on)) filter (where s.value = 1), range_agg(daterange(s.starts_on, s.ends_on)) filter (where s.value = 2)
@@ -186,13 +187,23 @@ begin
     if v_touched = '{}' and coalesce(v_closed, '{}') = '{}' then
         return;
     end if;
+    -- another platform's stay may have come over a block, and no block can be made there again
+    v_elsewhere := (
+        select range_agg(daterange(o.check_in, o.check_out))
+        from unnest(v_touched) t
+        join public.property_spaces s on s.property_id = p_property_id
+        join public.occupancies o
+            on o.space_id = s.space_id and o.kind = 'external_block' and o.check_out > t.check_in and o.check_in < t.check_out
+    );
     delete from public.host_blocks b where b.id in (select t.id from unnest(v_touched) t);
     insert into public.host_blocks (property_id, check_in, check_out, note)
     select p_property_id, lower(n.nights), upper(n.nights), g.note
     from (
         select w.note, range_agg(w.nights) as nights
         from (
-            select t.note, unnest(datemultirange(daterange(t.check_in, t.check_out)) - coalesce(v_opened, '{}')) as nights
+            select t.note, unnest(
+                datemultirange(daterange(t.check_in, t.check_out)) - coalesce(v_opened, '{}') - coalesce(v_elsewhere, '{}')
+            ) as nights
             from unnest(v_touched) t
             union all
             select '', unnest(v_closed)

@@ -1,6 +1,6 @@
 -- One call for the calendar: layers, splitting and joining, what stays as it is, faults, rights.
 begin;
-select plan(41);
+select plan(43);
 
 create temporary table person on commit drop as
 select
@@ -177,6 +177,20 @@ select is(pg_temp.faults('[{"from": "2027-01-01", "until": "2027-01-02"}, {"from
 select is(
     pg_temp.faults('[{"from": "2027-08-01", "until": "2027-08-09", "closed": true}, {"from": "2027-08-05", "until": "2027-08-06", "min_nights": 10}]'),
     '2 calendar_nights_not_in_order', 'SC33 a minimum above the maximum that is there is refused'
+);
+
+-- another platform's stay over a block
+select tests.act_as('postgres');
+insert into public.host_blocks (property_id, check_in, check_out, note) select home, '2029-11-01', '2029-11-10', 'Paint' from ids;
+insert into public.external_blocks (property_id, source, source_id, check_in, check_out) select home, 'airbnb', 'b', '2029-11-05', '2029-11-08' from ids;
+select tests.act_as('authenticated', hana) from person;
+select lives_ok(
+    $$select public.set_calendar(home, '[{"from": "2029-11-01", "until": "2029-11-03", "closed": false}]') from ids$$,
+    'SC42 a block that another platform''s stay lies over is opened in part'
+);
+select is(
+    (select string_agg(concat_ws('/', check_in, check_out), ' ' order by check_in) from public.host_blocks where note = 'Paint'),
+    '2029-11-03/2029-11-05 2029-11-08/2029-11-10', 'SC43 the rest stays where it may lie'
 );
 
 -- Rights
