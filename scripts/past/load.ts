@@ -42,6 +42,7 @@ export async function addPast(sql: Sql, options: PastOptions): Promise<void> {
   const past = shiftPast(readPastFile(), options.until);
   await backdate(sql, firstDay(past.until));
   await loadRows(sql, past);
+  await sql`analyze`;
   writeFileSync(options.stripeFile, past.books.replaceAll(installation, await installationOf(sql)));
   await continuePast(sql, past.until, options);
 }
@@ -51,6 +52,7 @@ async function loadRows(sql: Sql, past: PastFile): Promise<void> {
     await tx`set local session_replication_role = replica`;
     for (const rows of past.rows) await (rows.key.length === 0 ? copyInto(tx, rows) : change(tx, rows));
     for (const { name, value } of past.sequences) await tx`select setval(${name}::regclass, ${value})`;
+    await tx`analyze`; // the planner knows the seed at most
     await tx.unsafe(restore);
   });
 }
