@@ -11,7 +11,8 @@ import { createPostgres } from "../../../scripts/stack/postgres.ts";
 import { ensureSystemSchema } from "../../../scripts/stack/system-schema.ts";
 import { removeTestData, testConfig } from "../../../scripts/test/config.ts";
 
-const config = await testConfig({ seed: true });
+// with its past, so that the database is a new one and no copy: a past is loaded right after the seed
+const config = await testConfig({ seed: true, past: true });
 const server = createPostgres(config, (error) => {
   throw error;
 });
