@@ -42,7 +42,6 @@ export async function addPast(sql: Sql, options: PastOptions): Promise<void> {
   const past = shiftPast(readPastFile(), options.until);
   await backdate(sql, firstDay(past.until));
   await loadRows(sql, past);
-  await sql`analyze`;
   writeFileSync(options.stripeFile, past.books.replaceAll(installation, await installationOf(sql)));
   await continuePast(sql, past.until, options);
 }
@@ -50,33 +49,28 @@ export async function addPast(sql: Sql, options: PastOptions): Promise<void> {
 async function loadRows(sql: Sql, past: PastFile): Promise<void> {
   await sql.begin(async (tx) => {
     await tx`set local session_replication_role = replica`;
-    for (const rows of past.rows) await (rows.key.length === 0 ? copyInto(tx, rows) : change(tx, rows));
+    for (const rows of past.rows) await load(tx, rows);
     for (const { name, value } of past.sequences) await tx`select setval(${name}::regclass, ${value})`;
-    await tx`analyze`; // the planner knows the seed at most
     await tx.unsafe(restore);
   });
 }
 
-async function copyInto(
-  tx: TransactionSql,
-  { table, columns, text }: Pick<PastFile["rows"][number], "table" | "columns" | "text">,
-): Promise<void> {
-  const target = await tx.unsafe(`copy ${table} (${columns.join(", ")}) from stdin`).writable();
-  await pipeline(Readable.from([text]), target);
-}
-
-/** Changes rows of the seed. */
-async function change(
+/** Adds rows, or changes those of the seed that have the same key. */
+async function load(
   tx: TransactionSql,
   { table, columns, key, text }: PastFile["rows"][number],
 ): Promise<void> {
-  await tx.unsafe(
-    `create temp table changed on commit drop as select ${columns.join(", ")} from ${table} limit 0`,
-  );
-  await copyInto(tx, { table: "changed", columns, text });
+  const names = columns.join(", ");
+  // not into the table itself: postgres.js waits for ever after a copy that a constraint refuses
+  await tx.unsafe(`create temp table loaded on commit drop as select ${names} from ${table} limit 0`);
+  const target = await tx.unsafe(`copy loaded (${names}) from stdin`).writable();
+  await pipeline(Readable.from([text]), target);
   const changed = columns.filter((column) => !key.includes(column));
-  await tx.unsafe(`
-    update ${table} t set ${changed.map((column) => `${column} = c.${column}`).join(", ")}
-    from changed c where ${key.map((column) => `t.${column} = c.${column}`).join(" and ")}`);
-  await tx`drop table changed`;
+  await tx.unsafe(
+    key.length === 0
+      ? `insert into ${table} (${names}) overriding system value select ${names} from loaded`
+      : `update ${table} t set ${changed.map((column) => `${column} = l.${column}`).join(", ")}
+        from loaded l where ${key.map((column) => `t.${column} = l.${column}`).join(" and ")}`,
+  );
+  await tx`drop table loaded`;
 }
