@@ -1,6 +1,7 @@
 -- Purpose: nights that were sold here and on another channel: a case for each booking and channel's stay, opened and closed with the
 -- nights. A hold or request gives way to the channel's stay.
--- Touches: public.overbookings, mark_same_guest; private.is_closure, tell_of_overbooking; triggers on public.occupancies and private.bookings.
+-- Touches: public.overbookings, mark_same_guest; private.is_closure, tell_of_overbooking; triggers on public.occupancies,
+-- private.bookings and public.overbookings.
 -- Watch: the property is locked already, because prepare_occupancy runs before. A booking never comes over an external block, so cases
 -- open where external nights are written. docs/decisions/overbookings.md has the reasons.
 
@@ -57,22 +58,22 @@ create policy "Hosts and co-hosts can read overbookings" on public.overbookings 
     using (property_id = any (array(select private.my_properties('calendar'))));
 create policy "Operators can read any" on public.overbookings for select to operator using (true);
 
-create function private.tell_of_overbooking(p_case public.overbookings) returns void
+create function private.tell_of_overbooking() returns trigger
 language plpgsql
 set search_path = ''
 as $$
 declare
     v_property public.properties;
-    v_key constant text := format('overbooking:%s:%s', p_case.id, coalesce(p_case.closed_reason::text, 'opened'));
+    v_key constant text := format('overbooking:%s:%s', new.id, coalesce(new.closed_reason::text, 'opened'));
 begin
-    select p.* into v_property from public.properties p where p.id = p_case.property_id;
+    select p.* into v_property from public.properties p where p.id = new.property_id;
     perform private.notify(
-        h.id, case when p_case.closed_at is null then 'overbooking_opened' else 'overbooking_closed' end, v_key,
+        h.id, case when new.closed_at is null then 'overbooking_opened' else 'overbooking_closed' end, v_key,
         jsonb_strip_nulls(jsonb_build_object(
-            'overbooking_id', p_case.id, 'title', v_property.title, 'channel', p_case.channel, 'nights_from', p_case.nights_from,
-            'nights_until', p_case.nights_until, 'closed_reason', p_case.closed_reason, 'time_zone', v_property.time_zone
+            'overbooking_id', new.id, 'title', v_property.title, 'channel', new.channel, 'nights_from', new.nights_from,
+            'nights_until', new.nights_until, 'closed_reason', new.closed_reason, 'time_zone', v_property.time_zone
         )),
-        p_case.booking_id, v_property.id
+        new.booking_id, v_property.id
     )
     from (
         select v_property.host_id as id
@@ -82,17 +83,21 @@ begin
         select r.user_id from public.user_roles r where r.role = 'operator'
     ) h;
     perform private.queue_webhooks(
-        case when p_case.closed_at is null then 'overbooking.opened' else 'overbooking.closed' end, v_property.host_id, v_key,
+        case when new.closed_at is null then 'overbooking.opened' else 'overbooking.closed' end, v_property.host_id, v_key,
         jsonb_build_object(
-            'overbooking_id', p_case.id, 'property_id', v_property.id, 'booking_id', p_case.booking_id, 'channel', p_case.channel,
-            'feed_id', p_case.feed_id, 'nights_from', p_case.nights_from, 'nights_until', p_case.nights_until,
-            'closed_reason', p_case.closed_reason
+            'overbooking_id', new.id, 'property_id', v_property.id, 'booking_id', new.booking_id, 'channel', new.channel,
+            'feed_id', new.feed_id, 'nights_from', new.nights_from, 'nights_until', new.nights_until,
+            'closed_reason', new.closed_reason
         )
     );
+    return null;
 end
 $$;
 comment on function private.tell_of_overbooking is
-    'Tells host, co-hosts, operators and webhook endpoints that an overbooking was opened or closed. The guest is not told.';
+    'Trigger: tells host, co-hosts, operators and webhook endpoints that an overbooking was opened or closed. The guest is not told.';
+create trigger _100_tell_of_overbooking after insert on public.overbookings for each row execute function private.tell_of_overbooking();
+create trigger _100_tell_of_overbooking_on_update after update on public.overbookings for each row
+    when (old.closed_at is null and new.closed_at is not null) execute function private.tell_of_overbooking();
 
 create function private.is_closure(p_block public.external_blocks) returns boolean
 language sql stable
@@ -112,7 +117,6 @@ as $$
 declare
     v_block public.external_blocks;
     v_met record;
-    v_case public.overbookings;
 begin
     select b.* into v_block from public.external_blocks b where b.id = new.external_block_id;
     if private.is_closure(v_block) then
@@ -149,9 +153,7 @@ begin
             v_met.property_id, v_met.id, v_block.id,
             (select f.id from public.calendar_feeds f where f.id = private.as_uuid(split_part(v_block.source_id, ':', 1))),
             v_block.source, v_met.nights_from, v_met.nights_until
-        )
-        returning * into v_case;
-        perform private.tell_of_overbooking(v_case);
+        );
     end loop;
     return null;
 end
@@ -163,26 +165,19 @@ create function private.close_overbookings() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
-declare
-    v_case public.overbookings;
 begin
-    for v_case in
-        update public.overbookings c
-        set
-            closed_at = clock_timestamp(),
-            closed_reason = case when old.kind = 'booking' then 'booking_gone' else 'channel_gone' end::public.overbooking_end
-        where
-            c.closed_at is null and (c.booking_id = old.booking_id or c.external_block_id = old.external_block_id)
-            and not exists (
-                select
-                from public.occupancies e
-                join public.occupancies o on o.space_id = e.space_id and o.booking_id = c.booking_id
-                where e.external_block_id = c.external_block_id and e.check_in < o.check_out and e.check_out > o.check_in
-            )
-        returning c.*
-    loop
-        perform private.tell_of_overbooking(v_case);
-    end loop;
+    update public.overbookings c
+    set
+        closed_at = clock_timestamp(),
+        closed_reason = case when old.kind = 'booking' then 'booking_gone' else 'channel_gone' end::public.overbooking_end
+    where
+        c.closed_at is null and (c.booking_id = old.booking_id or c.external_block_id = old.external_block_id)
+        and not exists (
+            select
+            from public.occupancies e
+            join public.occupancies o on o.space_id = e.space_id and o.booking_id = c.booking_id
+            where e.external_block_id = c.external_block_id and e.check_in < o.check_out and e.check_out > o.check_in
+        );
     return null;
 end
 $$;
@@ -193,16 +188,9 @@ create function private.end_overbookings_of_stay() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
-declare
-    v_case public.overbookings;
 begin
-    for v_case in
-        update public.overbookings c set closed_at = clock_timestamp(), closed_reason = 'stay_over'
-        where c.booking_id = new.id and c.closed_at is null
-        returning c.*
-    loop
-        perform private.tell_of_overbooking(v_case);
-    end loop;
+    update public.overbookings c set closed_at = clock_timestamp(), closed_reason = 'stay_over'
+    where c.booking_id = new.id and c.closed_at is null;
     return null;
 end
 $$;
@@ -245,7 +233,6 @@ begin
     update public.overbookings c set closed_at = clock_timestamp(), closed_reason = 'same_guest'
     where c.id = p_overbooking_id
     returning c.* into v_case;
-    perform private.tell_of_overbooking(v_case);
     return v_case;
 end
 $$;
