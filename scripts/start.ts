@@ -46,6 +46,8 @@ try {
   if (process.env.npm_lifecycle_event === "start") onParentExit(() => leave("npm ended"));
 
   await starting;
+  const sql = openDatabase(config, "supabase_admin");
+  const paused = await pauseReason(sql).finally(() => sql.end());
   print(`
 Ready in ${seconds(performance.now() - since)}. Press Ctrl-C to stop. Data is kept in ${config.dataDir}
 
@@ -62,8 +64,6 @@ This stack has no Realtime, Studio or image transformation (see "Two stacks" in 
   npm run status
   npm test
 `);
-  const sql = openDatabase(config, "supabase_admin");
-  const paused = await pauseReason(sql).finally(() => sql.end());
   if (paused !== undefined) print(`The platform is paused, see docs/operate/backup.md: ${paused}\n`);
 } catch (error) {
   if (!stopping.signal.aborted) {
