@@ -33,7 +33,7 @@ function formatOf(timeZone: string): Intl.DateTimeFormat {
 }
 
 /** Wall time in a zone at a moment, as if it were UTC, in milliseconds. */
-function wallTime(moment: number, timeZone: string): number {
+export function wallTime(moment: number, timeZone: string): number {
   const part = Object.fromEntries(
     formatOf(timeZone)
       .formatToParts(moment)
@@ -52,10 +52,15 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
+/** The moment at which a zone has a wall time. */
+export function momentAt(wall: number, timeZone: string): number {
+  const moment = wall - (wallTime(wall, timeZone) - wall);
+  // once more with the offset of that moment, for the hours around a change of clocks
+  return wall - (wallTime(moment, timeZone) - moment);
+}
+
 /** The day in one zone at a wall time of another. */
 export function dayIn(timeZone: string, wall: number, from: string): string {
-  let moment = wall - (wallTime(wall, from) - wall);
-  // once more with the offset of that moment, for the hours around a change of clocks
-  moment = wall - (wallTime(moment, from) - moment);
+  const moment = momentAt(wall, from);
   return dayText(Math.floor(wallTime(moment, timeZone) / millisecondsOfDay));
 }

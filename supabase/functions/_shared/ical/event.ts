@@ -3,6 +3,7 @@
 
 import ICAL from "ical.js";
 import { dayIn, dayNumber, dayText, isTimeZone } from "./days.ts";
+import { exceptionsOf, isReadable, withLocalEnd } from "./repetitions.ts";
 
 /** An event that cannot be used; the rest of the feed can. */
 export class EventError extends Error {}
@@ -35,8 +36,6 @@ const [earliest, latest] = [-2 * 366, 5 * 366];
 
 const moment = /^(\d{4})(\d{2})(\d{2})(?:T\d{6}Z?)?$/;
 const duration = /^DURATION[^:]*:\+?P(?!$)(\d{1,4}W)?(\d{1,4}D)?(T(\d{1,5}H)?(\d{1,6}M)?(\d{1,7}S)?)?$/i;
-const rule =
-  /^RRULE:(?:FREQ=(?:DAILY|WEEKLY|MONTHLY|YEARLY)|INTERVAL=[1-9]\d{0,2}|COUNT=[1-9]\d{0,4}|UNTIL=\d{8}(?:T\d{6}Z?)?|WKST=(?:MO|TU|WE|TH|FR|SA|SU)|BYDAY=(?:MO|TU|WE|TH|FR|SA|SU)(?:,(?:MO|TU|WE|TH|FR|SA|SU))*|;)+$/i;
 
 interface Line {
   name: string;
@@ -49,7 +48,8 @@ interface Line {
 function momentLine(name: string, line: string): Line {
   const value = line.slice(line.lastIndexOf(":") + 1);
   const parameters = line.slice(name.length, line.length - value.length);
-  const parts = value.split(",");
+  // of a period the beginning: it is as long as the others
+  const parts = value.split(",").map((part) => part.replace(/\/.*/, ""));
   for (const part of parts) {
     const [, year, month, day] = moment.exec(part) ?? [];
     if (Number.isNaN(dayNumber(`${year}-${month}-${day}`))) throw new EventError("bad_date");
@@ -60,7 +60,7 @@ function momentLine(name: string, line: string): Line {
     name,
     text: isDate
       ? `${name};VALUE=DATE:${parts.map((part) => part.slice(0, 8)).join(",")}`
-      : `${name}:${value}`,
+      : `${name}:${parts.join(",")}`,
     zone: zone !== undefined && isTimeZone(zone) ? zone : undefined,
   };
 }
@@ -70,13 +70,13 @@ function checkedLines(lines: string[]): Map<string, Line[]> {
   for (const line of lines) {
     const name = /^[A-Z-]+/i.exec(line)?.[0].toUpperCase() ?? "";
     const isList = name === "EXDATE" || name === "RDATE";
-    // the first of each counts; periods are not nights
-    if (!isList && checked.has(name)) continue;
-    if (isList && /VALUE=PERIOD/i.test(line)) continue;
+    // the first of each counts
+    if (!isList && name !== "RRULE" && checked.has(name)) continue;
+    if (isList && line.endsWith(":")) continue;
     if (name === "DURATION" && !duration.test(line)) throw new EventError("bad_duration");
-    if (name === "RRULE" && (!rule.test(line) || (/BYDAY/i.test(line) && !/FREQ=WEEKLY/i.test(line)))) {
-      throw new EventError("bad_rule");
-    }
+    if (name === "RRULE" && !isReadable(line)) throw new EventError("bad_rule");
+    // it would move all later repetitions
+    if (name === "RECURRENCE-ID" && /;RANGE=/i.test(line)) throw new EventError("bad_rule");
     const isMoment = isList || ["DTSTART", "DTEND", "RECURRENCE-ID"].includes(name);
     checked.set(name, [
       ...(checked.get(name) ?? []),
@@ -89,17 +89,39 @@ function checkedLines(lines: string[]): Map<string, Line[]> {
 /** @throws EventError, or an error of ical.js */
 export function readEvent(lines: string[], { timeZone, today }: ReadOptions): ParsedEvent {
   const checked = checkedLines(lines);
-  const component = new ICAL.Component(
-    ICAL.parse(
-      ["BEGIN:VEVENT", ...[...checked.values()].flat().map(({ text }) => text), "END:VEVENT"].join("\r\n"),
-    ),
-  );
+  const startLine = checked.get("DTSTART")?.[0];
+  if (startLine === undefined) throw new EventError("no_start");
+  const stated = {
+    isDate: startLine.text.includes(";VALUE=DATE:"),
+    isUtc: /Z$/i.test(startLine.text),
+    zone: startLine.zone ?? timeZone,
+  };
+  const isExcepted = exceptionsOf(checked.get("EXDATE") ?? [], stated, timeZone);
+  checked.delete("EXDATE");
+  // what replaces one day does not repeat
+  for (const name of checked.has("RECURRENCE-ID") ? ["RRULE", "RDATE"] : []) checked.delete(name);
+  const rules = checked.get("RRULE") ?? [];
+  checked.delete("RRULE");
+  for (const rule of rules) rule.text = withLocalEnd(rule.text, stated);
+  const componentWith = (rule: Line | undefined) =>
+    new ICAL.Component(
+      ICAL.parse(
+        [
+          "BEGIN:VEVENT",
+          ...[...checked.values(), rule ?? []].flat().map(({ text }) => text),
+          "END:VEVENT",
+        ].join("\r\n"),
+      ),
+    );
+  const component = componentWith(rules[0]);
   const text = (name: string) => String(component.getFirstPropertyValue(name) ?? "");
   const time = (name: string) => component.getFirstPropertyValue(name) as ICAL.Time | null;
 
+  const wallOf = ({ year, month, day, hour, minute, second }: ICAL.Time) =>
+    Date.UTC(year, month - 1, day, hour, minute, second);
   /** The day in the property's zone; a time without a known zone is one of the property's. */
   function dayOf(value: ICAL.Time, zone: string | undefined): string {
-    const wall = Date.UTC(value.year, value.month - 1, value.day, value.hour, value.minute, value.second);
+    const wall = wallOf(value);
     if (value.isDate) return dayText(wall / 86_400_000);
     const from = value.zone === ICAL.Timezone.utcTimezone ? "UTC" : (zone ?? timeZone);
     return dayIn(timeZone, wall, from);
@@ -108,6 +130,9 @@ export function readEvent(lines: string[], { timeZone, today }: ReadOptions): Pa
 
   const start = time("dtstart");
   if (start === null) throw new EventError("no_start");
+  // ical.js takes 29 February for 1 March in other years
+  const isLeapDay =
+    start.month === 2 && start.day === 29 && rules.some(({ text }) => /FREQ=YEARLY/i.test(text));
   const first = dayNumber(dayOf(start, zoneOf("DTSTART")));
   let end = time("dtend");
   let endZone = zoneOf("DTEND");
@@ -122,29 +147,38 @@ export function readEvent(lines: string[], { timeZone, today }: ReadOptions): Pa
   const now = dayNumber(today);
   if (first > now + latest) throw new EventError("too_far_ahead");
 
-  const starts: number[] = [];
-  if (checked.has("RRULE") || checked.has("RDATE")) {
+  const starts = new Set<number>();
+  if (rules.length > 0 || checked.has("RDATE")) {
     if (first < now + earliest) throw new EventError("repeats_too_long");
-    const repetitions = new ICAL.Event(component).iterator();
     let count = 0;
-    for (let next = repetitions.next(); next; next = repetitions.next()) {
-      if (++count > mostRepetitions) throw new EventError("repeats_too_often");
-      const day = dayNumber(dayOf(next, zoneOf("DTSTART")));
-      if (day > now + horizon) break;
-      starts.push(day);
+    // one rule after the other: ical.js ends with the first that ends
+    for (const each of rules.length > 1 ? rules.map(componentWith) : [component]) {
+      const repetitions = new ICAL.Event(each).iterator();
+      for (let next = repetitions.next(); next; next = repetitions.next()) {
+        if (++count > mostRepetitions) throw new EventError("repeats_too_often");
+        const day = dayNumber(dayOf(next, zoneOf("DTSTART")));
+        if (day > now + horizon) break;
+        if (!isExcepted(wallOf(next)) && !(isLeapDay && next.month === 3 && next.day === 1)) starts.add(day);
+      }
     }
-  } else {
-    starts.push(first);
   }
+  // ical.js leaves it out beside an RDATE alone
+  if (rules.length === 0 && !isExcepted(wallOf(start))) starts.add(first);
   const recurrence = time("recurrence-id");
   const upper = (name: string) => text(name).toUpperCase();
   return {
     uid: text("uid"),
     sequence: Number(text("sequence")) || 0,
-    replaces: recurrence === null ? undefined : dayOf(recurrence, zoneOf("RECURRENCE-ID")),
+    replaces:
+      recurrence === null
+        ? undefined
+        : // of an event in whole days it is the day as it is written, whatever its zone
+          stated.isDate
+          ? dayText(Math.floor(wallOf(recurrence) / 86_400_000))
+          : dayOf(recurrence, zoneOf("RECURRENCE-ID")),
     blocks: upper("status") !== "CANCELLED" && upper("transp") !== "TRANSPARENT",
     summary: text("summary"),
-    nights: starts.map((day) => [
+    nights: [...starts].map((day) => [
       dayText(day),
       dayText(Math.min(day + Math.max(1, nights), now + latest + 1)),
     ]),

@@ -9,8 +9,8 @@ const options = { timeZone: "Europe/Lisbon", today: "2026-11-29" };
 const calendar = (body: string, head = "PRODID:-//Example//EN\r\nVERSION:2.0") =>
   `BEGIN:VCALENDAR\r\n${head}\r\n${body.trim().replaceAll(/\r?\n/g, "\r\n")}\r\nEND:VCALENDAR\r\n`;
 const event = (lines: string) => `BEGIN:VEVENT\n${lines.trim()}\nEND:VEVENT`;
-const read = (text: string | Uint8Array): Feed =>
-  readFeed(typeof text === "string" ? new TextEncoder().encode(text) : text, options);
+const read = (text: string | Uint8Array, today = options.today): Feed =>
+  readFeed(typeof text === "string" ? new TextEncoder().encode(text) : text, { ...options, today });
 /** `uid check-in check-out` of each event. */
 const nights = (...events: string[]) =>
   read(calendar(events.map(event).join("\n"))).events.map(
@@ -166,6 +166,114 @@ Deno.test("rules repeat, without exceptions and replaced days, up to 730 days ah
   const endless = nights("UID:e\nDTSTART;VALUE=DATE:20261201\nRRULE:FREQ=WEEKLY");
   assert.equal(endless.length, 105);
   assert.match(endless.at(-1) ?? "", / 2028-11-28 2028-11-29$/);
+});
+
+Deno.test("exceptions and ends of rules in UTC belong to repetitions in a zone", () => {
+  const repeated = (rule: string, more: string) =>
+    nights(
+      `UID:r\nDTSTART;TZID=Europe/Berlin:20270304T003000\nDTEND;TZID=Europe/Berlin:20270305T003000\nRRULE:${rule}\n${more}`,
+    ).map((night) => night.slice(-21, -11));
+  // half past midnight in Berlin is 23:30 of the day before in UTC and in Lisbon
+  assert.deepEqual(repeated("FREQ=WEEKLY;COUNT=3", "EXDATE:20270310T233000Z"), ["2027-03-03", "2027-03-17"]);
+  assert.deepEqual(repeated("FREQ=DAILY;UNTIL=20270305T233000Z", ""), [
+    "2027-03-03",
+    "2027-03-04",
+    "2027-03-05",
+  ]);
+  assert.deepEqual(repeated("FREQ=DAILY;COUNT=2", "EXDATE;TZID=Europe/Lisbon:20270303T233000"), [
+    "2027-03-04",
+  ]);
+  // a day as the exception of a time, and a time as that of a day
+  assert.deepEqual(repeated("FREQ=DAILY;COUNT=2", "EXDATE;VALUE=DATE:20270303"), ["2027-03-04"]);
+  assert.deepEqual(
+    nights(
+      "UID:d\nDTSTART;VALUE=DATE:20270401\nRRULE:FREQ=DAILY;COUNT=3\nEXDATE;TZID=Europe/Berlin:20270402T000000",
+    ),
+    ["d#2027-04-01/2027-04-02 2027-04-01 2027-04-02", "d#2027-04-03/2027-04-04 2027-04-03 2027-04-04"],
+  );
+  // an end in days, with a start at a time, and the other way round
+  assert.equal(repeated("FREQ=DAILY;UNTIL=20270306", "").length, 3);
+  assert.equal(
+    nights("UID:d\nDTSTART;VALUE=DATE:20270401\nRRULE:FREQ=DAILY;UNTIL=20270403T220000Z").length,
+    3,
+  );
+});
+
+Deno.test("rules by month, by numbered weekday and several of them; 29 February only where there is one", () => {
+  const days = (start: string, ...rules: string[]) =>
+    nights(`UID:r\nDTSTART;VALUE=DATE:${start}\n${rules.map((rule) => `RRULE:${rule}`).join("\n")}`).map(
+      (night) => night.slice(-21, -11),
+    );
+  assert.deepEqual(days("20270104", "FREQ=MONTHLY;BYDAY=1MO;COUNT=3"), [
+    "2027-01-04",
+    "2027-02-01",
+    "2027-03-01",
+  ]);
+  assert.deepEqual(days("20270131", "FREQ=MONTHLY;BYMONTHDAY=-1;COUNT=2"), ["2027-01-31", "2027-02-28"]);
+  assert.deepEqual(days("20261225", "FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=25;COUNT=2"), [
+    "2026-12-25",
+    "2027-12-25",
+  ]);
+  assert.deepEqual(days("20261204", "FREQ=DAILY;BYDAY=MO,FR;COUNT=3"), [
+    "2026-12-04",
+    "2026-12-07",
+    "2026-12-11",
+  ]);
+  assert.deepEqual(days("20270105", "FREQ=WEEKLY;COUNT=2", "FREQ=MONTHLY;BYDAY=3MO;COUNT=2"), [
+    "2027-01-05",
+    "2027-01-12",
+    "2027-01-18",
+    "2027-02-15",
+  ]);
+  const leap = read(calendar(event("UID:l\nDTSTART;VALUE=DATE:20280229\nRRULE:FREQ=YEARLY")), "2027-12-01");
+  assert.deepEqual(
+    leap.events.map(({ check_in }) => check_in),
+    ["2028-02-29"],
+  );
+  for (const endless of [
+    "FREQ=DAILY;INTERVAL=7;BYDAY=TU",
+    "FREQ=MONTHLY;INTERVAL=12;BYMONTHDAY=31",
+    "FREQ=MONTHLY;INTERVAL=12;BYMONTH=2;BYDAY=MO",
+    "FREQ=YEARLY;BYMONTHDAY=30",
+    "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+    "FREQ=MONTHLY;BYDAY=5MO;INTERVAL=12",
+  ]) {
+    assert.equal(unreadable(`UID:e\nDTSTART;VALUE=DATE:20270104\nRRULE:${endless}`), 1, endless);
+  }
+});
+
+Deno.test("dates beside a rule: periods by their beginning, an empty list, and the first day", () => {
+  const day = "DTSTART:20270401T120000Z\nDTEND:20270402T090000Z";
+  assert.deepEqual(
+    nights(
+      `UID:p\n${day}\nRDATE;VALUE=PERIOD:20270410T120000Z/20270411T090000Z,20270420T120000Z/PT1H`,
+      `UID:empty\n${day}\nRDATE:`,
+    ),
+    [
+      "empty 2027-04-01 2027-04-02",
+      "p#2027-04-01/2027-04-02 2027-04-01 2027-04-02",
+      "p#2027-04-10/2027-04-11 2027-04-10 2027-04-11",
+      "p#2027-04-20/2027-04-21 2027-04-20 2027-04-21",
+    ],
+  );
+});
+
+Deno.test("what replaces one day does not repeat, and is found by its day in any zone", () => {
+  const master = "UID:m\nDTSTART;VALUE=DATE:20270401\nRRULE:FREQ=WEEKLY;COUNT=2";
+  assert.deepEqual(
+    nights(
+      master,
+      "UID:m\nRECURRENCE-ID;VALUE=DATE:20270408\nDTSTART;VALUE=DATE:20270410\nRRULE:FREQ=DAILY;COUNT=9",
+    ),
+    ["m#2027-04-01/2027-04-02 2027-04-01 2027-04-02", "m#2027-04-10/2027-04-11 2027-04-10 2027-04-11"],
+  );
+  assert.deepEqual(
+    nights(master, "UID:m\nRECURRENCE-ID;TZID=Asia/Hong_Kong:20270408T000000\nDTSTART;VALUE=DATE:20270410"),
+    ["m#2027-04-01/2027-04-02 2027-04-01 2027-04-02", "m#2027-04-10/2027-04-11 2027-04-10 2027-04-11"],
+  );
+  // it would move all later ones
+  const range = "UID:m\nRECURRENCE-ID;RANGE=THISANDFUTURE:20270408T000000\nDTSTART;VALUE=DATE:20270410";
+  assert.equal(unreadable(range), 1);
 });
 
 Deno.test("hostile values end as errors of their events, at once", () => {
