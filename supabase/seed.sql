@@ -128,11 +128,11 @@ union all
 select ('5eed0000-0000-4000-8000-0000000001' || lpad(s.n::text, 2, '0'))::uuid, 'pet', 'Pets', 'per_night', s.price / 20
 from seed_property s where s.n % 4 = 0;
 
-insert into public.property_taxes (property_id, name, charge, amount, max_nights)
+insert into public.property_taxes (property_id, name, charge, amount, max_nights, exempt_under_age)
 select
     ('5eed0000-0000-4000-8000-0000000001' || lpad(s.n::text, 2, '0'))::uuid,
     case when s.n <= 15 then 'Lisbon tourist tax' else 'Kyoto accommodation tax' end,
-    'per_guest_night', case when s.n <= 15 then 400 else 500 end, case when s.n <= 15 then 7 end
+    'per_guest_night', case when s.n <= 15 then 400 else 500 end, case when s.n <= 15 then 7 end, case when s.n <= 15 then 13 end
 from seed_property s;
 
 -- The files are uploaded after this seed, from the folder that config.toml names for the bucket.

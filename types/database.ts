@@ -110,6 +110,7 @@ export type Database = {
           check_in: string;
           check_out: string;
           children: number;
+          children_ages: number[] | null;
           created_at: string;
           currency: string;
           difference: number;
@@ -1487,6 +1488,7 @@ export type Database = {
           charge: Database["public"]["Enums"]["charge_kind"];
           created_at: string;
           currency: string;
+          exempt_under_age: number | null;
           id: string;
           kind: Database["public"]["Enums"]["fee_kind"];
           name: string;
@@ -1498,6 +1500,7 @@ export type Database = {
           amount: number;
           charge?: Database["public"]["Enums"]["charge_kind"];
           currency?: string;
+          exempt_under_age?: number | null;
           id?: string;
           kind: Database["public"]["Enums"]["fee_kind"];
           name: string;
@@ -1507,6 +1510,7 @@ export type Database = {
           amount?: number;
           charge?: Database["public"]["Enums"]["charge_kind"];
           currency?: string;
+          exempt_under_age?: number | null;
           kind?: Database["public"]["Enums"]["fee_kind"];
           name?: string;
         };
@@ -1641,6 +1645,7 @@ export type Database = {
           created_at: string;
           currency: string;
           exempt_from_nights: number | null;
+          exempt_under_age: number | null;
           id: string;
           is_inclusive: boolean;
           max_nights: number | null;
@@ -1657,6 +1662,7 @@ export type Database = {
           charge: Database["public"]["Enums"]["charge_kind"];
           currency?: string;
           exempt_from_nights?: number | null;
+          exempt_under_age?: number | null;
           id?: string;
           is_inclusive?: boolean;
           max_nights?: number | null;
@@ -1671,6 +1677,7 @@ export type Database = {
           charge?: Database["public"]["Enums"]["charge_kind"];
           currency?: string;
           exempt_from_nights?: number | null;
+          exempt_under_age?: number | null;
           is_inclusive?: boolean;
           max_nights?: number | null;
           name?: string;
@@ -2211,6 +2218,7 @@ export type Database = {
           check_out: string;
           check_out_at: string;
           children: number;
+          children_ages: number[];
           confirmed_at: string | null;
           created_at: string;
           currency: string;
@@ -2254,6 +2262,7 @@ export type Database = {
           check_in?: string | null;
           check_out?: string | null;
           children?: number | null;
+          children_ages?: number[] | null;
           idempotency_key?: string | null;
           infants?: number | null;
           pets?: number | null;
@@ -2265,6 +2274,7 @@ export type Database = {
           check_in?: string | null;
           check_out?: string | null;
           children?: number | null;
+          children_ages?: number[] | null;
           infants?: number | null;
           pets?: number | null;
         };
@@ -2384,6 +2394,7 @@ export type Database = {
           check_out: string;
           check_out_at: string;
           children: number;
+          children_ages: number[];
           confirmed_at: string | null;
           created_at: string;
           currency: string;
@@ -2429,6 +2440,7 @@ export type Database = {
           check_out: string;
           check_out_at: string;
           children: number;
+          children_ages: number[];
           confirmed_at: string | null;
           created_at: string;
           currency: string;
@@ -2636,6 +2648,7 @@ export type Database = {
           p_check_in: string;
           p_check_out: string;
           p_children?: number;
+          p_children_ages?: number[];
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
@@ -2710,6 +2723,7 @@ export type Database = {
           check_out: string;
           check_out_at: string;
           children: number;
+          children_ages: number[];
           confirmed_at: string | null;
           created_at: string;
           currency: string;
@@ -2755,6 +2769,7 @@ export type Database = {
           p_check_in?: string;
           p_check_out?: string;
           p_children?: number;
+          p_children_ages?: number[];
           p_currency?: string;
           p_east?: number;
           p_flexible_days?: number;
@@ -2870,6 +2885,7 @@ export type Database = {
           check_out: string;
           check_out_at: string;
           children: number;
+          children_ages: number[];
           confirmed_at: string | null;
           created_at: string;
           currency: string;
@@ -2915,6 +2931,7 @@ export type Database = {
           check_out: string;
           check_out_at: string;
           children: number;
+          children_ages: number[];
           confirmed_at: string | null;
           created_at: string;
           currency: string;
@@ -3483,6 +3500,7 @@ export type Database = {
           p_check_in: string;
           p_check_out: string;
           p_children?: number;
+          p_children_ages?: number[];
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
@@ -3651,6 +3669,7 @@ export type Database = {
           p_check_in?: string;
           p_check_out?: string;
           p_children?: number;
+          p_children_ages?: number[];
           p_currency?: string;
           p_east?: number;
           p_flexible_days?: number;
@@ -3713,6 +3732,7 @@ export type Database = {
           p_check_in: string;
           p_check_out: string;
           p_children?: number;
+          p_children_ages?: number[];
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
@@ -3821,6 +3841,7 @@ export type Database = {
           p_check_in?: string;
           p_check_out?: string;
           p_children?: number;
+          p_children_ages?: number[];
           p_currency?: string;
           p_east?: number;
           p_flexible_days?: number;
@@ -3866,6 +3887,7 @@ export type Database = {
           p_check_in?: string;
           p_check_out?: string;
           p_children?: number;
+          p_children_ages?: number[];
           p_currency?: string;
           p_east?: number;
           p_flexible_days?: number;
@@ -4444,6 +4466,7 @@ export type Database = {
         nights: number | null;
         adults: number | null;
         children: number | null;
+        children_ages: number[] | null;
         infants: number | null;
         pets: number | null;
         booking_mode: Database["public"]["Enums"]["booking_mode"] | null;

@@ -294,6 +294,16 @@ export const errors = {
     message: "The weekdays of check-out are one or more of 1 (Monday) to 7 (Sunday).",
     hint: "Send a list such as {1,7}.",
   },
+  children_ages_invalid: {
+    status: 422,
+    message: "The ages of children are whole years from 2 to 17 at check-in, one for each child.",
+    hint: "Send as many children_ages as children. A child under 2 is an infant, one of 18 an adult.",
+  },
+  children_ages_needed: {
+    status: 422,
+    message: 'The ages of the children at check-in are needed for "{charges}".',
+    hint: "Send children_ages, one age for each child.",
+  },
   children_not_allowed: {
     status: 422,
     message: "This property is not suitable for children and infants.",
@@ -444,6 +454,16 @@ export const errors = {
     status: 422,
     message: "The exemption from a tax begins at 2 to 1,125 nights.",
     hint: "Send exempt_from_nights in this range, or null for no exemption.",
+  },
+  exempt_under_age_range: {
+    status: 422,
+    message: "An exemption by age is for children under 3 to under 18 years.",
+    hint: "Send exempt_under_age in this range, or null. Infants under 2 never pay.",
+  },
+  exemption_is_by_guest: {
+    status: 422,
+    message: "Only what is charged per guest can exempt children by age.",
+    hint: "Send charge per_guest or per_guest_night, for a fee that is no pet fee, or leave exempt_under_age out.",
   },
   external_url_is_https: {
     status: 422,

@@ -1204,6 +1204,10 @@ export type introspection = {
           name: "children";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
         };
+        childrenAges: {
+          name: "childrenAges";
+          type: { kind: "LIST"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
         infants: {
           name: "infants";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
@@ -1362,6 +1366,11 @@ export type introspection = {
         {
           name: "children";
           type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "childrenAges";
+          type: { kind: "INPUT_OBJECT"; name: "IntListFilter"; ofType: null };
           defaultValue: null;
         },
         {
@@ -2207,6 +2216,10 @@ export type introspection = {
         nights: { name: "nights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         adults: { name: "adults"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         children: { name: "children"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        childrenAges: {
+          name: "childrenAges";
+          type: { kind: "LIST"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
         infants: { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         pets: { name: "pets"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         bookingMode: { name: "bookingMode"; type: { kind: "ENUM"; name: "BookingMode"; ofType: null } };
@@ -2449,6 +2462,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "childrenAges";
+          type: { kind: "INPUT_OBJECT"; name: "IntListFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "infants";
           type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
           defaultValue: null;
@@ -2587,6 +2605,11 @@ export type introspection = {
         { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "adults"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "children"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
+        {
+          name: "childrenAges";
+          type: { kind: "LIST"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+          defaultValue: null;
+        },
         { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "pets"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "quoteId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
@@ -2796,6 +2819,11 @@ export type introspection = {
         { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "adults"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "children"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
+        {
+          name: "childrenAges";
+          type: { kind: "LIST"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+          defaultValue: null;
+        },
         { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "pets"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
       ];
@@ -16653,6 +16681,7 @@ export type introspection = {
           name: "amount";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         };
+        exemptUnderAge: { name: "exemptUnderAge"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         createdAt: {
           name: "createdAt";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
@@ -16775,6 +16804,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "exemptUnderAge";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "createdAt";
           type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
           defaultValue: null;
@@ -16834,6 +16868,7 @@ export type introspection = {
         { name: "charge"; type: { kind: "ENUM"; name: "ChargeKind"; ofType: null }; defaultValue: null },
         { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "amount"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null }; defaultValue: null },
+        { name: "exemptUnderAge"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
       ];
     };
     PropertyFeesInsertResponse: {
@@ -16891,6 +16926,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "exemptUnderAge";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "createdAt";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
@@ -16914,6 +16954,7 @@ export type introspection = {
         { name: "charge"; type: { kind: "ENUM"; name: "ChargeKind"; ofType: null }; defaultValue: null },
         { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
         { name: "amount"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null }; defaultValue: null },
+        { name: "exemptUnderAge"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
       ];
     };
     PropertyFeesUpdateResponse: {
@@ -17979,6 +18020,7 @@ export type introspection = {
         };
         maxNights: { name: "maxNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         exemptFromNights: { name: "exemptFromNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        exemptUnderAge: { name: "exemptUnderAge"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         registrationNumber: {
           name: "registrationNumber";
           type: { kind: "SCALAR"; name: "String"; ofType: null };
@@ -18125,6 +18167,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "exemptUnderAge";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "registrationNumber";
           type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
           defaultValue: null;
@@ -18193,6 +18240,7 @@ export type introspection = {
         { name: "isInclusive"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null }; defaultValue: null },
         { name: "maxNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "exemptFromNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
+        { name: "exemptUnderAge"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         {
           name: "registrationNumber";
           type: { kind: "SCALAR"; name: "String"; ofType: null };
@@ -18279,6 +18327,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "exemptUnderAge";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "registrationNumber";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
@@ -18311,6 +18364,7 @@ export type introspection = {
         { name: "isInclusive"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null }; defaultValue: null },
         { name: "maxNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "exemptFromNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
+        { name: "exemptUnderAge"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         {
           name: "registrationNumber";
           type: { kind: "SCALAR"; name: "String"; ofType: null };
@@ -22437,6 +22491,10 @@ export type introspection = {
         nights: { name: "nights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         adults: { name: "adults"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         children: { name: "children"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        childrenAges: {
+          name: "childrenAges";
+          type: { kind: "LIST"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
         infants: { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         pets: { name: "pets"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         bookingMode: { name: "bookingMode"; type: { kind: "ENUM"; name: "BookingMode"; ofType: null } };
@@ -22559,6 +22617,11 @@ export type introspection = {
         {
           name: "children";
           type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "childrenAges";
+          type: { kind: "INPUT_OBJECT"; name: "IntListFilter"; ofType: null };
           defaultValue: null;
         },
         {

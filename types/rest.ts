@@ -86,13 +86,13 @@ export interface paths {
     };
     /**
      * Search properties
-     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
+     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_children_ages: ages at check-in, for taxes and fees that exempt children by age; without them, total is what it costs with children of 17, the most that it can be. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
      */
     get: operations["get_search_properties"];
     put?: never;
     /**
      * Search properties
-     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
+     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_children_ages: ages at check-in, for taxes and fees that exempt children by age; without them, total is what it costs with children of 17, the most that it can be. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
      */
     post: operations["call_search_properties"];
     delete?: never;
@@ -182,13 +182,13 @@ export interface paths {
     };
     /**
      * List the reasons why a stay cannot be booked
-     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, currency_not_payable, total_below_minimum, total_above_maximum.
+     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, children_ages_needed, children_ages_invalid, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, currency_not_payable, total_below_minimum, total_above_maximum.
      */
     get: operations["get_bookability"];
     put?: never;
     /**
      * List the reasons why a stay cannot be booked
-     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, currency_not_payable, total_below_minimum, total_above_maximum.
+     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, children_ages_needed, children_ages_invalid, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, currency_not_payable, total_below_minimum, total_above_maximum.
      */
     post: operations["call_bookability"];
     delete?: never;
@@ -206,13 +206,13 @@ export interface paths {
     };
     /**
      * Quote a stay
-     * @description Quotes a stay (dates as YYYY-MM-DD): what guest and host pay, line by line, the cancellation terms, and an id to book with. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.
+     * @description Quotes a stay (dates as YYYY-MM-DD): what guest and host pay, line by line, the cancellation terms, and an id to book with. p_children_ages: ages at check-in, needed where a fee or tax exempts children by age. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.
      */
     get: operations["get_quote_stay"];
     put?: never;
     /**
      * Quote a stay
-     * @description Quotes a stay (dates as YYYY-MM-DD): what guest and host pay, line by line, the cancellation terms, and an id to book with. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.
+     * @description Quotes a stay (dates as YYYY-MM-DD): what guest and host pay, line by line, the cancellation terms, and an id to book with. p_children_ages: ages at check-in, needed where a fee or tax exempts children by age. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.
      */
     post: operations["call_quote_stay"];
     delete?: never;
@@ -5611,6 +5611,11 @@ export interface components {
        * @description Amount in minor units.
        */
       amount: number;
+      /**
+       * Format: int32
+       * @description Children under this age at check-in do not pay it; null when all do. Guests give the ages of their children where it is under 18.
+       */
+      exempt_under_age?: number | null;
       /** Format: date-time */
       created_at: string;
       /** Format: date-time */
@@ -5643,6 +5648,11 @@ export interface components {
        * @description Amount in minor units.
        */
       amount: number;
+      /**
+       * Format: int32
+       * @description Children under this age at check-in do not pay it; null when all do. Guests give the ages of their children where it is under 18.
+       */
+      exempt_under_age?: number | null;
     };
     "property_fees.update": {
       /**
@@ -5664,6 +5674,11 @@ export interface components {
        * @description Amount in minor units.
        */
       amount?: number;
+      /**
+       * Format: int32
+       * @description Children under this age at check-in do not pay it; null when all do. Guests give the ages of their children where it is under 18.
+       */
+      exempt_under_age?: number | null;
     };
     /** @description Average ratings of a property from published reviews by guests; no row before the first. */
     property_ratings: {
@@ -6107,6 +6122,8 @@ export interface components {
        * @description Number of children aged 2 or older.
        */
       children?: number | null;
+      /** @description Ages of the children at check-in, 2 to 17, one for each child. Needed where a fee or tax of the property exempts children by age, and kept there alone. */
+      children_ages?: number[] | null;
       /**
        * Format: int32
        * @description Number of children under 2.
@@ -6203,6 +6220,8 @@ export interface components {
        * @description Number of children aged 2 or older.
        */
       children?: number | null;
+      /** @description Ages of the children at check-in, 2 to 17, one for each child. Needed where a fee or tax of the property exempts children by age, and kept there alone. */
+      children_ages?: number[] | null;
       /**
        * Format: int32
        * @description Number of children under 2.
@@ -6242,6 +6261,8 @@ export interface components {
        * @description Number of children aged 2 or older.
        */
       children?: number | null;
+      /** @description Ages of the children at check-in, 2 to 17, one for each child. Needed where a fee or tax of the property exempts children by age, and kept there alone. */
+      children_ages?: number[] | null;
       /**
        * Format: int32
        * @description Number of children under 2.
@@ -6372,6 +6393,8 @@ export interface components {
        * @description Proposed number of children.
        */
       children: number;
+      /** @description Ages of these children at check-in; null where nothing asks for them. */
+      children_ages?: number[] | null;
       /**
        * Format: int32
        * @description Proposed number of infants.
@@ -7158,6 +7181,11 @@ export interface components {
        * @description Stays of this many nights or more are exempt; null for no exemption.
        */
       exempt_from_nights?: number | null;
+      /**
+       * Format: int32
+       * @description Children under this age at check-in are exempt; null when all pay. Guests give the ages of their children where it is under 18.
+       */
+      exempt_under_age?: number | null;
       /** @description Number under which the host pays the tax. */
       registration_number?: string | null;
       /** Format: date-time */
@@ -7206,6 +7234,11 @@ export interface components {
        * @description Stays of this many nights or more are exempt; null for no exemption.
        */
       exempt_from_nights?: number | null;
+      /**
+       * Format: int32
+       * @description Children under this age at check-in are exempt; null when all pay. Guests give the ages of their children where it is under 18.
+       */
+      exempt_under_age?: number | null;
       /** @description Number under which the host pays the tax. */
       registration_number?: string | null;
     };
@@ -7243,6 +7276,11 @@ export interface components {
        * @description Stays of this many nights or more are exempt; null for no exemption.
        */
       exempt_from_nights?: number | null;
+      /**
+       * Format: int32
+       * @description Children under this age at check-in are exempt; null when all pay. Guests give the ages of their children where it is under 18.
+       */
+      exempt_under_age?: number | null;
       /** @description Number under which the host pays the tax. */
       registration_number?: string | null;
     };
@@ -9156,6 +9194,8 @@ export interface components {
     "rowFilter.booking_alterations.adults": components["schemas"]["Filter"];
     /** @description Proposed number of children. */
     "rowFilter.booking_alterations.children": components["schemas"]["Filter"];
+    /** @description Ages of these children at check-in; null where nothing asks for them. */
+    "rowFilter.booking_alterations.children_ages": components["schemas"]["Filter"];
     /** @description Proposed number of infants. */
     "rowFilter.booking_alterations.infants": components["schemas"]["Filter"];
     /** @description Proposed number of pets. */
@@ -9335,6 +9375,8 @@ export interface components {
     "rowFilter.bookings.adults": components["schemas"]["Filter"];
     /** @description Number of children aged 2 or older. */
     "rowFilter.bookings.children": components["schemas"]["Filter"];
+    /** @description Ages of the children at check-in, 2 to 17, one for each child. Needed where a fee or tax of the property exempts children by age, and kept there alone. */
+    "rowFilter.bookings.children_ages": components["schemas"]["Filter"];
     /** @description Number of children under 2. */
     "rowFilter.bookings.infants": components["schemas"]["Filter"];
     /** @description Number of pets. */
@@ -9642,6 +9684,8 @@ export interface components {
     "rowFilter.property_taxes.max_nights": components["schemas"]["Filter"];
     /** @description Stays of this many nights or more are exempt; null for no exemption. */
     "rowFilter.property_taxes.exempt_from_nights": components["schemas"]["Filter"];
+    /** @description Children under this age at check-in are exempt; null when all pay. Guests give the ages of their children where it is under 18. */
+    "rowFilter.property_taxes.exempt_under_age": components["schemas"]["Filter"];
     /** @description Number under which the host pays the tax. */
     "rowFilter.property_taxes.registration_number": components["schemas"]["Filter"];
     "rowFilter.property_taxes.created_at": components["schemas"]["Filter"];
@@ -9733,6 +9777,8 @@ export interface components {
     "rowFilter.property_fees.currency": components["schemas"]["Filter"];
     /** @description Amount in minor units. */
     "rowFilter.property_fees.amount": components["schemas"]["Filter"];
+    /** @description Children under this age at check-in do not pay it; null when all do. Guests give the ages of their children where it is under 18. */
+    "rowFilter.property_fees.exempt_under_age": components["schemas"]["Filter"];
     "rowFilter.property_fees.created_at": components["schemas"]["Filter"];
     "rowFilter.property_fees.updated_at": components["schemas"]["Filter"];
     "rowFilter.property_availability_rules.id": components["schemas"]["Filter"];
@@ -10259,6 +10305,8 @@ export interface operations {
         /** @example 2027-06-06 */
         p_check_out?: string;
         p_children?: number;
+        /** @description A list: `{first,second}`. */
+        p_children_ages?: string;
         p_currency?: string;
         p_east?: number;
         p_flexible_days?: number;
@@ -10380,7 +10428,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10419,6 +10467,7 @@ export interface operations {
           p_check_out?: string;
           /** Format: int32 */
           p_children?: number;
+          p_children_ages?: number[];
           p_currency?: string;
           /** Format: double */
           p_east?: number;
@@ -10549,7 +10598,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10581,6 +10630,8 @@ export interface operations {
         /** @example 2027-06-06 */
         p_check_out?: string;
         p_children?: number;
+        /** @description A list: `{first,second}`. */
+        p_children_ages?: string;
         p_currency?: string;
         p_east?: number;
         p_flexible_days?: number;
@@ -10632,7 +10683,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10670,6 +10721,7 @@ export interface operations {
           p_check_out?: string;
           /** Format: int32 */
           p_children?: number;
+          p_children_ages?: number[];
           p_currency?: string;
           /** Format: double */
           p_east?: number;
@@ -10729,7 +10781,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10761,6 +10813,8 @@ export interface operations {
         /** @example 2027-06-06 */
         p_check_out?: string;
         p_children?: number;
+        /** @description A list: `{first,second}`. */
+        p_children_ages?: string;
         p_currency?: string;
         p_east?: number;
         p_flexible_days?: number;
@@ -10818,7 +10872,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10856,6 +10910,7 @@ export interface operations {
           p_check_out?: string;
           /** Format: int32 */
           p_children?: number;
+          p_children_ages?: number[];
           p_currency?: string;
           /** Format: double */
           p_east?: number;
@@ -10921,7 +10976,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11083,6 +11138,8 @@ export interface operations {
         /** @example 2027-06-06 */
         p_check_out: string;
         p_children?: number;
+        /** @description A list: `{first,second}`. */
+        p_children_ages?: string;
         p_infants?: number;
         p_pets?: number;
         /** @example 5eed0000-0000-4000-8000-000000000104 */
@@ -11130,7 +11187,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11158,6 +11215,7 @@ export interface operations {
           p_check_out: string;
           /** Format: int32 */
           p_children?: number;
+          p_children_ages?: number[];
           /** Format: int32 */
           p_infants?: number;
           /** Format: int32 */
@@ -11204,7 +11262,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11226,6 +11284,8 @@ export interface operations {
         /** @example 2027-06-06 */
         p_check_out: string;
         p_children?: number;
+        /** @description A list: `{first,second}`. */
+        p_children_ages?: string;
         p_infants?: number;
         p_pets?: number;
         /** @example 5eed0000-0000-4000-8000-000000000104 */
@@ -11266,6 +11326,8 @@ export interface operations {
             adults: number | null;
             /** Format: int32 */
             children: number | null;
+            /** @description Ages of the children at check-in, lowest first; null where no fee and no tax of the property asks for them. */
+            children_ages: number[] | null;
             /** Format: int32 */
             infants: number | null;
             /** Format: int32 */
@@ -11437,7 +11499,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11465,6 +11527,7 @@ export interface operations {
           p_check_out: string;
           /** Format: int32 */
           p_children?: number;
+          p_children_ages?: number[];
           /** Format: int32 */
           p_infants?: number;
           /** Format: int32 */
@@ -11504,6 +11567,8 @@ export interface operations {
             adults: number | null;
             /** Format: int32 */
             children: number | null;
+            /** @description Ages of the children at check-in, lowest first; null where no fee and no tax of the property asks for them. */
+            children_ages: number[] | null;
             /** Format: int32 */
             infants: number | null;
             /** Format: int32 */
@@ -11675,7 +11740,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14161,6 +14226,8 @@ export interface operations {
         currency?: components["parameters"]["rowFilter.property_fees.currency"];
         /** @description Amount in minor units. */
         amount?: components["parameters"]["rowFilter.property_fees.amount"];
+        /** @description Children under this age at check-in do not pay it; null when all do. Guests give the ages of their children where it is under 18. */
+        exempt_under_age?: components["parameters"]["rowFilter.property_fees.exempt_under_age"];
         created_at?: components["parameters"]["rowFilter.property_fees.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_fees.updated_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
@@ -14282,7 +14349,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_under_age_range`, `exemption_is_by_guest`, `fee_is_not_percent`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -14309,6 +14376,8 @@ export interface operations {
         currency?: components["parameters"]["rowFilter.property_fees.currency"];
         /** @description Amount in minor units. */
         amount?: components["parameters"]["rowFilter.property_fees.amount"];
+        /** @description Children under this age at check-in do not pay it; null when all do. Guests give the ages of their children where it is under 18. */
+        exempt_under_age?: components["parameters"]["rowFilter.property_fees.exempt_under_age"];
         created_at?: components["parameters"]["rowFilter.property_fees.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_fees.updated_at"];
       };
@@ -14367,6 +14436,8 @@ export interface operations {
         currency?: components["parameters"]["rowFilter.property_fees.currency"];
         /** @description Amount in minor units. */
         amount?: components["parameters"]["rowFilter.property_fees.amount"];
+        /** @description Children under this age at check-in do not pay it; null when all do. Guests give the ages of their children where it is under 18. */
+        exempt_under_age?: components["parameters"]["rowFilter.property_fees.exempt_under_age"];
         created_at?: components["parameters"]["rowFilter.property_fees.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_fees.updated_at"];
       };
@@ -14427,7 +14498,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `fee_is_not_percent`, `key_is_fixed`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_under_age_range`, `exemption_is_by_guest`, `fee_is_not_percent`, `key_is_fixed`, `name_is_plain`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16097,6 +16168,8 @@ export interface operations {
         adults?: components["parameters"]["rowFilter.bookings.adults"];
         /** @description Number of children aged 2 or older. */
         children?: components["parameters"]["rowFilter.bookings.children"];
+        /** @description Ages of the children at check-in, 2 to 17, one for each child. Needed where a fee or tax of the property exempts children by age, and kept there alone. */
+        children_ages?: components["parameters"]["rowFilter.bookings.children_ages"];
         /** @description Number of children under 2. */
         infants?: components["parameters"]["rowFilter.bookings.infants"];
         /** @description Number of pets. */
@@ -16271,7 +16344,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `idempotency_key_length`, `idempotency_key_reused`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `own_property`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `idempotency_key_length`, `idempotency_key_reused`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `own_property`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16328,6 +16401,8 @@ export interface operations {
         adults?: components["parameters"]["rowFilter.bookings.adults"];
         /** @description Number of children aged 2 or older. */
         children?: components["parameters"]["rowFilter.bookings.children"];
+        /** @description Ages of the children at check-in, 2 to 17, one for each child. Needed where a fee or tax of the property exempts children by age, and kept there alone. */
+        children_ages?: components["parameters"]["rowFilter.bookings.children_ages"];
         /** @description Number of children under 2. */
         infants?: components["parameters"]["rowFilter.bookings.infants"];
         /** @description Number of pets. */
@@ -16485,6 +16560,8 @@ export interface operations {
         adults?: components["parameters"]["rowFilter.bookings.adults"];
         /** @description Number of children aged 2 or older. */
         children?: components["parameters"]["rowFilter.bookings.children"];
+        /** @description Ages of the children at check-in, 2 to 17, one for each child. Needed where a fee or tax of the property exempts children by age, and kept there alone. */
+        children_ages?: components["parameters"]["rowFilter.bookings.children_ages"];
         /** @description Number of children under 2. */
         infants?: components["parameters"]["rowFilter.bookings.infants"];
         /** @description Number of pets. */
@@ -16589,7 +16666,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `no_change`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `no_change`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16716,6 +16793,8 @@ export interface operations {
         adults?: components["parameters"]["rowFilter.booking_alterations.adults"];
         /** @description Proposed number of children. */
         children?: components["parameters"]["rowFilter.booking_alterations.children"];
+        /** @description Ages of these children at check-in; null where nothing asks for them. */
+        children_ages?: components["parameters"]["rowFilter.booking_alterations.children_ages"];
         /** @description Proposed number of infants. */
         infants?: components["parameters"]["rowFilter.booking_alterations.infants"];
         /** @description Proposed number of pets. */
@@ -16850,7 +16929,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16942,7 +17021,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -20216,6 +20295,8 @@ export interface operations {
         max_nights?: components["parameters"]["rowFilter.property_taxes.max_nights"];
         /** @description Stays of this many nights or more are exempt; null for no exemption. */
         exempt_from_nights?: components["parameters"]["rowFilter.property_taxes.exempt_from_nights"];
+        /** @description Children under this age at check-in are exempt; null when all pay. Guests give the ages of their children where it is under 18. */
+        exempt_under_age?: components["parameters"]["rowFilter.property_taxes.exempt_under_age"];
         /** @description Number under which the host pays the tax. */
         registration_number?: components["parameters"]["rowFilter.property_taxes.registration_number"];
         created_at?: components["parameters"]["rowFilter.property_taxes.created_at"];
@@ -20340,7 +20421,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `row_sent_twice`, `tax_has_percent_or_amount`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `exempt_under_age_range`, `exemption_is_by_guest`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `row_sent_twice`, `tax_has_percent_or_amount`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -20375,6 +20456,8 @@ export interface operations {
         max_nights?: components["parameters"]["rowFilter.property_taxes.max_nights"];
         /** @description Stays of this many nights or more are exempt; null for no exemption. */
         exempt_from_nights?: components["parameters"]["rowFilter.property_taxes.exempt_from_nights"];
+        /** @description Children under this age at check-in are exempt; null when all pay. Guests give the ages of their children where it is under 18. */
+        exempt_under_age?: components["parameters"]["rowFilter.property_taxes.exempt_under_age"];
         /** @description Number under which the host pays the tax. */
         registration_number?: components["parameters"]["rowFilter.property_taxes.registration_number"];
         created_at?: components["parameters"]["rowFilter.property_taxes.created_at"];
@@ -20443,6 +20526,8 @@ export interface operations {
         max_nights?: components["parameters"]["rowFilter.property_taxes.max_nights"];
         /** @description Stays of this many nights or more are exempt; null for no exemption. */
         exempt_from_nights?: components["parameters"]["rowFilter.property_taxes.exempt_from_nights"];
+        /** @description Children under this age at check-in are exempt; null when all pay. Guests give the ages of their children where it is under 18. */
+        exempt_under_age?: components["parameters"]["rowFilter.property_taxes.exempt_under_age"];
         /** @description Number under which the host pays the tax. */
         registration_number?: components["parameters"]["rowFilter.property_taxes.registration_number"];
         created_at?: components["parameters"]["rowFilter.property_taxes.created_at"];
@@ -20505,7 +20590,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `key_is_fixed`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `row_sent_twice`, `tax_has_percent_or_amount`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `amount_not_in_steps`, `amount_range`, `currency_differs_from_property`, `exempt_from_nights_range`, `exempt_under_age_range`, `exemption_is_by_guest`, `key_is_fixed`, `name_is_plain`, `percent_range`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_taxes_max_nights_range`, `reference_not_found`, `registration_number_is_plain`, `row_sent_twice`, `tax_has_percent_or_amount`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23826,6 +23911,7 @@ export interface operations {
           p_check_out?: string;
           /** Format: int32 */
           p_children?: number;
+          p_children_ages?: number[];
           p_currency?: string;
           /** Format: double */
           p_east?: number;
@@ -23895,7 +23981,7 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `figures_of_none`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `too_many_properties`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `figures_of_none`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `too_many_properties`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23932,6 +24018,7 @@ export interface operations {
           p_check_out: string;
           /** Format: int32 */
           p_children?: number;
+          p_children_ages?: number[];
           /** Format: int32 */
           p_infants?: number;
           /** Format: int32 */
@@ -29034,7 +29121,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `currency_not_payable`, `inquiry_about_own_property`, `reason_is_plain`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `children_ages_invalid`, `children_ages_needed`, `currency_not_payable`, `inquiry_about_own_property`, `reason_is_plain`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;

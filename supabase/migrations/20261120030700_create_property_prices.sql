@@ -18,6 +18,8 @@ insert into private.errors (code, status, message, hint) values
     ('property_taxes_max_nights_range', 422, 'The number of taxed nights is 1 to 1,125.', 'Send max_nights in this range, or null to tax all nights.'),
     ('exempt_from_nights_range', 422, 'The exemption from a tax begins at 2 to 1,125 nights.', 'Send exempt_from_nights in this range, or null for no exemption.'),
     ('registration_number_is_plain', 422, 'A registration number is one line of 1 to 60 characters of plain text.', 'Send the number alone, or null.'),
+    ('exempt_under_age_range', 422, 'An exemption by age is for children under 3 to under 18 years.', 'Send exempt_under_age in this range, or null. Infants under 2 never pay.'),
+    ('exemption_is_by_guest', 422, 'Only what is charged per guest can exempt children by age.', 'Send charge per_guest or per_guest_night, for a fee that is no pet fee, or leave exempt_under_age out.'),
     ('dates_overlap', 409, 'These dates overlap a range from {starts_on} to {ends_on}.', 'Change or delete that range, or choose other dates. A range may begin on the day that another ends.'),
     ('property_has_no_currency', 422, 'This property has no currency yet.', 'Set the currency of the property first.'),
     ('currency_differs_from_property', 422, 'Amounts of this property are in {currency}.', 'Leave the currency out.'),
@@ -127,10 +129,13 @@ create table public.property_fees (
     charge public.charge_kind not null default 'per_booking' constraint property_fees_fee_is_not_percent check (charge <> 'percent'),
     currency text not null default '', -- filled in by the trigger
     amount bigint not null constraint property_fees_amount_range check (amount between 1 and 1000000000000),
+    exempt_under_age smallint constraint property_fees_exempt_under_age_range check (exempt_under_age between 3 and 18),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint property_fees_currency_is_the_propertys
-        foreign key (property_id, currency) references public.properties (id, currency) on delete cascade
+        foreign key (property_id, currency) references public.properties (id, currency) on delete cascade,
+    constraint property_fees_exemption_is_by_guest
+        check (exempt_under_age is null or (charge in ('per_guest', 'per_guest_night') and kind <> 'pet'))
 );
 comment on table public.property_fees is 'Fees that a stay costs in addition to its nights. A property has at most 20.';
 comment on column public.property_fees.kind is 'Purpose of the fee. A pet fee applies to stays with pets.';
@@ -138,6 +143,7 @@ comment on column public.property_fees.name is 'Name on the line of a quote.';
 comment on column public.property_fees.charge is 'What multiplies the amount. Guests are adults and children; for a pet fee, pets.';
 comment on column public.property_fees.currency is 'Currency of the property; set by the database when left out.';
 comment on column public.property_fees.amount is 'Amount in minor units.';
+comment on column public.property_fees.exempt_under_age is 'Children under this age at check-in do not pay it; null when all do. Guests give the ages of their children where it is under 18.';
 
 create index property_fees_property_id_idx on public.property_fees (property_id, currency, kind, created_at, name, id);
 
@@ -154,6 +160,7 @@ create table public.property_taxes (
     is_inclusive boolean not null default false,
     max_nights smallint constraint property_taxes_max_nights_range check (max_nights between 1 and 1125),
     exempt_from_nights smallint constraint property_taxes_exempt_from_nights_range check (exempt_from_nights between 2 and 1125),
+    exempt_under_age smallint constraint property_taxes_exempt_under_age_range check (exempt_under_age between 3 and 18),
     registration_number text constraint property_taxes_registration_number_is_plain
         check (registration_number ~ '\S' and private.is_plain_text(registration_number, 60) and registration_number !~ '[\n\t]'),
     created_at timestamptz not null default now(),
@@ -163,7 +170,8 @@ create table public.property_taxes (
     constraint property_taxes_tax_has_percent_or_amount check (
         case when charge = 'percent' then percent is not null and applies_to is not null and amount is null
         else percent is null and applies_to is null and amount is not null end
-    )
+    ),
+    constraint property_taxes_exemption_is_by_guest check (exempt_under_age is null or charge in ('per_guest', 'per_guest_night'))
 );
 comment on table public.property_taxes is
     'Taxes that the host collects, readable by the host and operators; guests see them as lines of a quote. A property has at most 20.';
@@ -176,6 +184,7 @@ comment on column public.property_taxes.amount is 'Amount in minor units.';
 comment on column public.property_taxes.is_inclusive is 'True when the prices include the tax already; false when it is added to them.';
 comment on column public.property_taxes.max_nights is 'Number of taxed nights at the beginning of a stay; null for all.';
 comment on column public.property_taxes.exempt_from_nights is 'Stays of this many nights or more are exempt; null for no exemption.';
+comment on column public.property_taxes.exempt_under_age is 'Children under this age at check-in are exempt; null when all pay. Guests give the ages of their children where it is under 18.';
 comment on column public.property_taxes.registration_number is 'Number under which the host pays the tax.';
 
 create index property_taxes_property_id_idx on public.property_taxes (property_id, currency, created_at, name, id);
@@ -198,15 +207,15 @@ grant insert (id, property_id, starts_on, ends_on, currency, price), update (id,
     on public.property_date_overrides to authenticated, service_role;
 grant insert (id, property_id, kind, starts_on, ends_on, min_nights, max_nights),
     update (id, property_id, kind, starts_on, ends_on, min_nights, max_nights) on public.property_availability_rules to authenticated, service_role;
-grant insert (id, property_id, kind, name, charge, currency, amount), update (id, property_id, kind, name, charge, currency, amount)
-    on public.property_fees to authenticated, service_role;
+grant insert (id, property_id, kind, name, charge, currency, amount, exempt_under_age),
+    update (id, property_id, kind, name, charge, currency, amount, exempt_under_age) on public.property_fees to authenticated, service_role;
 grant insert (
         id, property_id, name, charge, percent, applies_to, currency, amount, is_inclusive, max_nights, exempt_from_nights,
-        registration_number
+        exempt_under_age, registration_number
     ),
     update (
         id, property_id, name, charge, percent, applies_to, currency, amount, is_inclusive, max_nights, exempt_from_nights,
-        registration_number
+        exempt_under_age, registration_number
     ) on public.property_taxes to authenticated, service_role;
 
 create policy "Readers of a property can read its seasons" on public.property_seasons for select to anon, authenticated

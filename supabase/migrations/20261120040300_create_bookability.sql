@@ -1,5 +1,6 @@
 -- Purpose: the rules that decide whether a party can book a stay, and the reasons when it cannot.
--- Touches: private.parse_dates, has_passed, children_allowed, dated_rules, shared_nights_are_taken, broken_rules, bookability, visible_bookability;
+-- Touches: private.parse_dates, has_passed, children_allowed, dated_rules, shared_nights_are_taken, broken_rules, bookability,
+-- ages_problems, visible_bookability;
 -- public.bookability; indexes of property_seasons and property_availability_rules.
 -- Watch: add booking rules to private.broken_rules and nowhere else. Search checks a page of stays with one call, because twenty
 -- stays cost far less together than one by one. Today, cut-off hour and booking window follow the property's clock.
@@ -13,6 +14,8 @@ insert into private.errors (code, status, message, hint) values
     ('too_many_infants', 422, 'This property takes up to {max_infants} infant(s).', 'Reduce the party, or choose another property.'),
     ('too_many_pets', 422, 'This property takes up to {max_pets} pet(s).', 'Bring fewer pets, or choose another property.'),
     ('pets_not_allowed', 422, 'Pets cannot stay at this property.', 'Come without pets, or choose another property.'),
+    ('children_ages_invalid', 422, 'The ages of children are whole years from 2 to 17 at check-in, one for each child.', 'Send as many children_ages as children. A child under 2 is an infant, one of 18 an adult.'),
+    ('children_ages_needed', 422, 'The ages of the children at check-in are needed for "{charges}".', 'Send children_ages, one age for each child.'),
     ('children_not_allowed', 422, 'This property is not suitable for children and infants.', 'Choose another property.'),
     ('dates_out_of_range', 422, 'Dates lie between 2000-01-01 and 2100-01-01.', 'Send check_in and check_out within these years.'),
     ('check_out_before_check_in', 422, 'Check-out is at least a day after check-in.', 'Choose a later check-out.'),
@@ -339,8 +342,34 @@ $$;
 comment on function private.bookability is
     'Returns every reason why a stay cannot be booked at p_at, as objects of private.problem; [] when it can. It ignores the nights of p_ignore_booking; definer, because the public cannot read occupancies.';
 
+create function private.ages_problems(p_children integer, p_children_ages integer[], p_charges text[]) returns jsonb
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    if p_children_ages is null then
+        return case
+            when p_children > 0 and p_charges <> '{}' then jsonb_build_array(private.problem('children_ages_needed', jsonb_build_object(
+                'field', 'children_ages', 'children', p_children, 'charges', array_to_string(p_charges, ', ')
+            )))
+            else '[]'
+        end;
+    end if;
+    return case
+        when cardinality(p_children_ages) = p_children and array_length(p_children_ages, 2) is null
+            and 2 <= all (p_children_ages) and 17 >= all (p_children_ages) then '[]'
+        else jsonb_build_array(private.problem('children_ages_invalid', jsonb_build_object(
+            'field', 'children_ages', 'children', p_children, 'ages', cardinality(p_children_ages)
+        )))
+    end;
+end
+$$;
+comment on function private.ages_problems is
+    'What is wrong with the ages of a party''s children, as objects of private.problem; [] when nothing is. p_charges: the fees and taxes that depend on them.';
+
 create function private.visible_bookability(
-    p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer
+    p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
+    p_children_ages integer[]
 ) returns jsonb
 language plpgsql stable security definer
 set search_path = ''
@@ -353,10 +382,11 @@ begin
         return v_reasons;
     end if;
     return v_reasons || (
-        select private.charge_problems(p.currency, s.guest_total)
+        select private.ages_problems(p_children, p_children_ages, s.charges_by_age) || private.charge_problems(p.currency, s.guest_total)
         from public.properties p
         cross join lateral private.price_stay(
-            p, p_check_in, private.night_prices(p, p_check_in, p_check_out), p_adults + p_children, p_pets, now()
+            p, p_check_in, private.night_prices(p, p_check_in, p_check_out), p_adults + p_children, p_pets, now(),
+            private.priced_ages(p_children, p_children_ages)
         ) s
         where p.id = p_property_id
     );
@@ -365,11 +395,12 @@ $$;
 grant execute on function private.visible_bookability
     to anon, authenticated, service_role;
 comment on function private.visible_bookability is
-    'Runs bookability and charge_problems for any caller, now and with all bookings: other times or ignored bookings would reveal who stays when. Definer, like bookability.';
+    'Runs bookability, ages_problems and charge_problems for any caller, now and with all bookings: other times or ignored bookings would reveal who stays when. Definer, like bookability.';
 
 create function public.bookability(
     p_property_id uuid, p_check_in text, p_check_out text,
-    p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0
+    p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0,
+    p_children_ages integer[] default null
 ) returns jsonb
 language plpgsql stable
 set search_path = ''
@@ -382,10 +413,10 @@ begin
     end if;
     return private.visible_bookability(
         p_property_id, v_days[1], v_days[2],
-        p_adults, p_children, p_infants, p_pets
+        p_adults, p_children, p_infants, p_pets, p_children_ages
     );
 end
 $$;
 grant execute on function public.bookability to anon, authenticated, service_role;
 comment on function public.bookability is
-    'Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, currency_not_payable, total_below_minimum, total_above_maximum.';
+    'Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, children_ages_needed, children_ages_invalid, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, currency_not_payable, total_below_minimum, total_above_maximum.';

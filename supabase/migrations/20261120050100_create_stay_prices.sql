@@ -1,8 +1,8 @@
 -- Purpose: the price of a stay, line by line, to the step of its currency.
--- Touches: public.line_kind, public.quote_line, private.platform_fees, proportion, sum_of_nights, stay_discount, price_stay.
+-- Touches: public.line_kind, public.quote_line, private.platform_fees, proportion, sum_of_nights, stay_discount, priced_ages, paying_guests, price_stay.
 -- Watch: price_stay decides what a stay costs. Each line is rounded once, half up, to the currency's step; totals are sums of lines. find_properties has a
 -- second form of guest_total: 04510-search-many.sql proves that both agree. Order: nights, one discount, fees, taxes, platform fee.
--- Guests are adults and children; infants are not counted.
+-- Guests are adults and children; infants are not counted. A child of unknown age pays like one of 17: the most that it can be.
 
 create type public.line_kind as enum (
     'nights', 'discount', 'cleaning', 'extra_guests', 'pets', 'fee', 'tax', 'guest_platform_fee', 'host_platform_fee'
@@ -95,10 +95,32 @@ $$;
 comment on function private.stay_discount is
     'The discount of a stay: monthly or weekly for its length, else early-bird, else last-minute. Nulls when there is none.';
 
+create function private.priced_ages(p_children integer, p_children_ages integer[]) returns integer[]
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    return case when p_children_ages is null and p_children > 0 then array_fill(17, array[p_children]) else coalesce(p_children_ages, '{}') end;
+end
+$$;
+comment on function private.priced_ages is 'The ages by which children pay: as they were given, else 17 for each.';
+
+create function private.paying_guests(p_guests integer, p_children_ages integer[], p_exempt_under_age smallint) returns integer
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    return greatest(p_guests - (select count(*) from unnest(p_children_ages) a where a < p_exempt_under_age), 0);
+end
+$$;
+comment on function private.paying_guests is 'How many of p_guests pay what exempts the children among them who are under an age.';
+
 create function private.price_stay(
     p_property public.properties, p_check_in date, p_night_prices bigint[], p_guests integer, p_pets integer, p_now timestamptz,
+    p_children_ages integer[] default '{}',
     out lines public.quote_line[], out rent bigint, out discount bigint, out fees bigint, out taxes numeric,
-    out guest_platform_fee bigint, out guest_total numeric, out host_platform_fee bigint, out host_total numeric
+    out guest_platform_fee bigint, out guest_total numeric, out host_platform_fee bigint, out host_total numeric,
+    out charges_by_age text[]
 )
 language plpgsql stable
 set search_path = ''
@@ -117,6 +139,7 @@ declare
     v_price bigint;
     v_discount record;
     v_quantity integer;
+    v_payers integer;
     v_amount bigint;
     -- the part of the fees that depends on nights
     v_nightly_fees bigint := 0;
@@ -181,10 +204,17 @@ begin
     end if;
 
     fees := 0;
+    charges_by_age := '{}';
     foreach v_fee in array v_fees loop
         v_quantity := 1;
         if v_fee.charge in ('per_guest', 'per_guest_night') then
             v_quantity := case v_fee.kind when 'pet' then p_pets else p_guests end;
+            if v_fee.exempt_under_age is not null then
+                v_quantity := private.paying_guests(p_guests, p_children_ages, v_fee.exempt_under_age);
+                if v_fee.exempt_under_age < 18 then
+                    charges_by_age := charges_by_age || v_fee.name;
+                end if;
+            end if;
         end if;
         if v_fee.charge in ('per_night', 'per_guest_night') then
             v_quantity := v_quantity * v_nights;
@@ -214,6 +244,13 @@ begin
         v_taxed_nights := least(v_nights, v_tax.max_nights);
         v_quantity := 1;
         v_amount := v_tax.amount;
+        v_payers := p_guests;
+        if v_tax.exempt_under_age is not null then
+            v_payers := private.paying_guests(p_guests, p_children_ages, v_tax.exempt_under_age);
+            if v_tax.exempt_under_age < 18 then
+                charges_by_age := charges_by_age || v_tax.name;
+            end if;
+        end if;
         if v_tax.charge = 'percent' then
             v_taxed_rent := rent + discount;
             v_taxed_fees := fees;
@@ -246,9 +283,9 @@ begin
         elsif v_tax.charge = 'per_night' then
             v_quantity := v_taxed_nights;
         elsif v_tax.charge = 'per_guest' then
-            v_quantity := p_guests;
+            v_quantity := v_payers;
         elsif v_tax.charge = 'per_guest_night' then
-            v_quantity := p_guests * v_taxed_nights;
+            v_quantity := v_payers * v_taxed_nights;
         end if;
         v_added := v_quantity * v_amount;
         v_included := 0;
@@ -281,4 +318,4 @@ begin
 end
 $$;
 comment on function private.price_stay is
-    'Computes the lines of a stay from its night prices, and their sums as in public.quote. A tax of limited nights applies to their rent and fees per night, and to all other fees; included taxes are taken out of the prices together.';
+    'Computes the lines of a stay from its night prices, and their sums as in public.quote; charges_by_age names the fees and taxes that depend on p_children_ages, the ages of the children among the guests. A tax of limited nights applies to their rent and fees per night, and to all other fees; included taxes are taken out of the prices together.';

@@ -20,6 +20,7 @@ create type public.quote as (
     nights integer,
     adults integer,
     children integer,
+    children_ages smallint[],
     infants integer,
     pets integer,
     booking_mode public.booking_mode,
@@ -46,6 +47,7 @@ create type public.quote as (
 comment on type public.quote is 'An offer of a stay; amounts in minor units of the currency.';
 comment on column public.quote.id is 'The id to book with. Only the person who asked for the quote can use it; without sign-in anyone can.';
 comment on column public.quote.expires_at is 'When the id can no longer be booked.';
+comment on column public.quote.children_ages is 'Ages of the children at check-in, lowest first; null where no fee and no tax of the property asks for them.';
 comment on column public.quote.lines is 'The lines that sum to the totals.';
 comment on column public.quote.rent is 'Sum of the night prices, before the discount.';
 comment on column public.quote.discount is 'Negative, or 0.';
@@ -128,7 +130,7 @@ comment on function private.charge_problems is
 
 create function private.compute_quote(
     p_property public.properties, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer,
-    p_pets integer, p_owner uuid, p_now timestamptz
+    p_pets integer, p_owner uuid, p_now timestamptz, p_children_ages integer[] default null
 )
 returns public.quote
 language plpgsql stable
@@ -138,6 +140,7 @@ declare
     v_terms record;
     v_night_prices bigint[];
     v_price record;
+    v_ages smallint[];
     v_terms_hash text;
     v_check_in_at timestamptz;
     v_expires_at timestamptz;
@@ -152,7 +155,16 @@ begin
     left join public.cancellation_policies c on c.id = p_property.cancellation_policy_id
     where s.name = 'quote_validity';
     v_night_prices := private.night_prices(p_property, p_check_in, p_check_out);
-    v_price := private.price_stay(p_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now);
+    v_price := private.price_stay(
+        p_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now, private.priced_ages(p_children, p_children_ages)
+    );
+    if p_children > 0 or p_children_ages is not null then
+        perform private.refuse_stay(private.ages_problems(p_children, p_children_ages, v_price.charges_by_age));
+        -- ages that nothing asks for are not kept
+        if p_children > 0 and v_price.charges_by_age <> '{}' then
+            v_ages := array(select a from unnest(p_children_ages) a order by a);
+        end if;
+    end if;
     if v_price.guest_total not between v_terms.minimum_charge and v_terms.maximum_charge or not v_terms.is_payable then
         perform private.raise_errors(private.charge_problems(p_property.currency, v_price.guest_total));
     end if;
@@ -160,14 +172,14 @@ begin
     v_expires_at := date_trunc('second', p_now + v_terms.validity);
     -- no values whose text depends on settings of the session
     v_terms_hash := encode(sha256(convert_to(concat_ws(
-        '|', p_property.id, p_check_in - date '2000-01-01', p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets,
+        '|', p_property.id, p_check_in - date '2000-01-01', p_check_out - p_check_in, p_adults, p_children, v_ages, p_infants, p_pets,
         p_property.booking_mode, p_property.currency, v_price.lines, p_property.time_zone, p_property.check_in_from,
         p_property.check_out_until, p_property.cancellation_policy_id, v_terms.steps, v_terms.house_rules_version
     ), 'UTF8')), 'hex');
     -- in the column order of public.quote
     return row(
         private.quote_id(v_terms_hash, v_expires_at, p_owner), v_expires_at, p_property.id, p_check_in, p_check_out,
-        p_check_out - p_check_in, p_adults, p_children, p_infants, p_pets, p_property.booking_mode, p_property.currency,
+        p_check_out - p_check_in, p_adults, p_children, v_ages, p_infants, p_pets, p_property.booking_mode, p_property.currency,
         v_price.lines, v_price.rent, v_price.discount, v_price.fees, v_price.taxes, v_price.guest_platform_fee,
         v_price.guest_total, v_price.host_platform_fee, v_price.host_total, p_property.time_zone,
         v_check_in_at, (p_check_out + p_property.check_out_until) at time zone p_property.time_zone,
@@ -180,7 +192,7 @@ begin
 end
 $$;
 comment on function private.compute_quote is
-    'The quote of a stay for p_owner at p_now, whether or not its nights can be booked: check bookability first. Raises charge_problems.';
+    'The quote of a stay for p_owner at p_now, whether or not its nights can be booked: check bookability first. Raises ages_problems and charge_problems.';
 
 create function private.refuse_stay(p_reasons jsonb) returns void
 language plpgsql
@@ -197,7 +209,8 @@ comment on function private.refuse_stay is
     'Raises the reasons that bookability returned; does nothing without reasons. The status is 409 when only the nights are taken, 422 when a rule is broken.';
 
 create function private.quote_stay(
-    p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer
+    p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
+    p_children_ages integer[] default null
 )
 returns public.quote
 language plpgsql stable security definer
@@ -210,7 +223,7 @@ begin
     from private.broken_rules(array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets) b;
     return case
         when v_broken.codes = '{}' then private.compute_quote(
-            v_broken.property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, auth.uid(), now()
+            v_broken.property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, auth.uid(), now(), p_children_ages
         )
     end;
 end
@@ -221,7 +234,8 @@ comment on function private.quote_stay is
 
 create function public.quote_stay(
     p_property_id uuid, p_check_in text, p_check_out text,
-    p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0
+    p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0,
+    p_children_ages integer[] default null
 )
 returns public.quote
 language plpgsql stable
@@ -230,7 +244,7 @@ as $$
 declare
     v_days constant date[] := private.parse_dates(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
     v_quote constant public.quote := private.quote_stay(
-        p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets
+        p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets, p_children_ages
     );
 begin
     if v_quote.id is not null then
@@ -241,10 +255,10 @@ begin
         perform private.raise_error('property_not_found');
     end if;
     perform private.refuse_stay(private.visible_bookability(
-        p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets
+        p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets, p_children_ages
     ));
 end
 $$;
 grant execute on function public.quote_stay to anon, authenticated, service_role;
 comment on function public.quote_stay is
-    'Quotes a stay (dates as YYYY-MM-DD): what guest and host pay, line by line, the cancellation terms, and an id to book with. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.';
+    'Quotes a stay (dates as YYYY-MM-DD): what guest and host pay, line by line, the cancellation terms, and an id to book with. p_children_ages: ages at check-in, needed where a fee or tax exempts children by age. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.';

@@ -42,6 +42,7 @@ create table private.bookings (
     nights integer not null generated always as (check_out - check_in) stored,
     adults smallint not null constraint bookings_adults_range check (adults between 1 and 50),
     children smallint not null constraint bookings_children_range check (children between 0 and 50),
+    children_ages smallint[],
     infants smallint not null constraint bookings_infants_range check (infants between 0 and 5),
     pets smallint not null constraint bookings_pets_range check (pets between 0 and 10),
 
@@ -71,6 +72,8 @@ create table private.bookings (
     payout_currency text constraint bookings_payout_currency_fkey references public.currencies (code) on delete restrict,
     payout_rate numeric,
 
+    constraint bookings_children_ages_are_whole
+        check (cardinality(children_ages) = children and 2 <= all (children_ages) and 17 >= all (children_ages)),
     constraint bookings_dates_are_in_order check (check_out > check_in),
     constraint bookings_nights_have_prices check (cardinality(night_prices) = check_out - check_in),
     constraint bookings_unpaid_ones_expire check ((status in ('requested', 'awaiting_payment')) = (expires_at is not null)),
@@ -83,6 +86,8 @@ create table private.bookings (
 );
 comment on table private.bookings is
     'Bookings as agreed: prices, policy, house rules version, time zone and times are copies, so that later changes of the property do not affect them. Clients use public.bookings.';
+comment on column private.bookings.children_ages is
+    'Ages at check-in; null where no fee and no tax asked for them, and when their time is over. The log of events does not have them.';
 comment on column private.bookings.night_prices is 'The price of each night in order, before the discount; a cancellation divides the total by them.';
 comment on column private.bookings.request_hash is 'Hash of the request, to distinguish a repeated request from a different one with the same idempotency key.';
 
@@ -213,7 +218,7 @@ alter table public.booking_line_items enable row level security;
 -- The columns that the view public.bookings reads as its caller; the schema private is not exposed.
 grant select (
     id, property_id, host_id, guest_id, status, status_at, status_reason, expires_at, confirmed_at, check_in, check_out, nights,
-    adults, children, infants, pets, booking_mode, currency, guest_total, host_total, property_title, property_city, time_zone,
+    adults, children, children_ages, infants, pets, booking_mode, currency, guest_total, host_total, property_title, property_city, time_zone,
     check_in_at, check_out_at, cancellation_policy_id, cancellation_policy_name, cancellation_steps, house_rules_version, quote_id,
     idempotency_key, created_at, updated_at
 ) on private.bookings to authenticated, service_role;
@@ -353,10 +358,21 @@ declare
 begin
     select jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, v_new -> o.key) into before, after
     from jsonb_each(to_jsonb(p_old)) o
-    where o.value <> v_new -> o.key and o.key not in ('updated_at', 'nights');
+    where o.value <> v_new -> o.key and o.key not in ('updated_at', 'nights', 'children_ages');
 end
 $$;
-comment on function private.booking_changes is 'The columns in which two versions of a booking differ, with both values; null when there are none.';
+comment on function private.booking_changes is
+    'The columns in which two versions of a booking differ, with both values; null when there are none. Ages of children are left out, because events are kept for ever.';
+
+create function private.ages_change(p_old private.bookings, p_new private.bookings) returns boolean
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    return p_new.children_ages is not null and p_new.children_ages is distinct from p_old.children_ages;
+end
+$$;
+comment on function private.ages_change is 'Whether a booking gets other ages of children. Emptying them is no change of the stay: retention does it.';
 
 create function private.guard_booking() returns trigger
 language plpgsql security definer
@@ -383,7 +399,7 @@ begin
     end if;
 
     v_changes := private.booking_changes(old, new);
-    if v_changes.before is null then
+    if v_changes.before is null and not private.ages_change(old, new) then
         return new;
     elsif v_changes.before ?| private.agreed_booking_columns() then
         perform private.raise_error('booking_terms_are_fixed', jsonb_build_object('before', v_changes.before));
@@ -412,7 +428,7 @@ begin
     end if;
     if v_changes.before ?| array[
         'check_in', 'check_out', 'adults', 'children', 'infants', 'pets', 'guest_total', 'host_total', 'night_prices'
-    ] then
+    ] or private.ages_change(old, new) then
         perform private.raise_error('status_and_stay_changed_together');
     end if;
 
@@ -452,24 +468,24 @@ begin
         insert into private.booking_events (booking_id, event, to_status, actor, actor_id, after, at)
         values (
             new.id, 'created', new.status, case when auth.uid() is null then 'system' else 'guest' end::public.booking_actor, auth.uid(),
-            to_jsonb(new) - array['idempotency_key', 'request_hash'], new.status_at
+            to_jsonb(new) - array['idempotency_key', 'request_hash', 'children_ages'], new.status_at
         );
         return null;
     end if;
     v_changes := private.booking_changes(old, new);
-    if v_changes.before is null then
+    if v_changes.before is null and not private.ages_change(old, new) then
         return null;
     elsif new.status = old.status then
         select a into v_actor from private.booking_actors(new) as a order by a limit 1;
         insert into private.booking_events (booking_id, event, to_status, actor, actor_id, before, after, at)
-        values (new.id, 'altered', new.status, v_actor, auth.uid(), v_changes.before, v_changes.after, now());
+        values (new.id, 'altered', new.status, v_actor, auth.uid(), coalesce(v_changes.before, '{}'), coalesce(v_changes.after, '{}'), now());
     else
         select t.actor into v_actor from private.actor_of_transition(old, new.status, new.status_at) t;
         insert into private.booking_events (booking_id, event, from_status, to_status, actor, actor_id, reason, before, after, at)
         values (
             new.id, 'status_changed', old.status, new.status, v_actor, case when v_actor <> 'clock' then auth.uid() end,
             new.status_reason, v_changes.before,
-            to_jsonb(new) - private.agreed_booking_columns() - array['updated_at', 'nights', 'night_prices'], new.status_at
+            to_jsonb(new) - private.agreed_booking_columns() - array['updated_at', 'nights', 'night_prices', 'children_ages'], new.status_at
         );
     end if;
     return null;

@@ -19,6 +19,7 @@ create table public.booking_alterations (
     check_out date not null,
     adults smallint not null,
     children smallint not null,
+    children_ages smallint[],
     infants smallint not null,
     pets smallint not null,
     currency text not null constraint booking_alterations_currency_fkey references public.currencies (code) on delete restrict,
@@ -41,6 +42,7 @@ comment on column public.booking_alterations.check_in is 'Proposed check-in date
 comment on column public.booking_alterations.check_out is 'Proposed check-out date.';
 comment on column public.booking_alterations.adults is 'Proposed number of adults.';
 comment on column public.booking_alterations.children is 'Proposed number of children.';
+comment on column public.booking_alterations.children_ages is 'Ages of these children at check-in; null where nothing asks for them.';
 comment on column public.booking_alterations.infants is 'Proposed number of infants.';
 comment on column public.booking_alterations.pets is 'Proposed number of pets.';
 comment on column public.booking_alterations.currency is 'Currency of the booking.';

@@ -22,7 +22,7 @@ select
     b.status_reason,
     case when b.expires_at > now() then b.expires_at end as expires_at,
     b.confirmed_at,
-    r.check_in, b.check_out, b.nights, b.adults, b.children, b.infants, b.pets, b.booking_mode, b.currency, b.guest_total,
+    r.check_in, b.check_out, b.nights, b.adults, b.children, b.children_ages, b.infants, b.pets, b.booking_mode, b.currency, b.guest_total,
     case
         when (select auth.uid()) is null or (select auth.uid()) in (b.guest_id, b.host_id) or (select private.is_operator())
         then b.host_total
@@ -52,6 +52,8 @@ comment on column public.bookings.check_out is 'The day after the last night.';
 comment on column public.bookings.nights is 'Number of nights from check_in to check_out.';
 comment on column public.bookings.adults is 'Number of adults, at least one.';
 comment on column public.bookings.children is 'Number of children aged 2 or older.';
+comment on column public.bookings.children_ages is
+    'Ages of the children at check-in, 2 to 17, one for each child. Needed where a fee or tax of the property exempts children by age, and kept there alone.';
 comment on column public.bookings.infants is 'Number of children under 2.';
 comment on column public.bookings.pets is 'Number of pets.';
 comment on column public.bookings.booking_mode is 'instant, or request when the host had to accept it.';
@@ -71,9 +73,9 @@ comment on column public.bookings.idempotency_key is 'Up to 255 characters chose
 comment on column public.bookings.open_alteration_id is 'The open proposal, if there is one.';
 
 grant select, delete on public.bookings to authenticated;
-grant insert (property_id, check_in, check_out, adults, children, infants, pets, quote_id, idempotency_key)
+grant insert (property_id, check_in, check_out, adults, children, children_ages, infants, pets, quote_id, idempotency_key)
     on public.bookings to authenticated;
-grant update (check_in, check_out, adults, children, infants, pets) on public.bookings to authenticated;
+grant update (check_in, check_out, adults, children, children_ages, infants, pets) on public.bookings to authenticated;
 grant select on public.bookings to service_role;
 
 -- These two are volatile, because a stable function and a detected relationship read in the snapshot of the statement and so miss the

@@ -80,7 +80,7 @@ comment on function private.refuse_unpaid_extension is
 
 create function private.propose_alteration(
     p_booking_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
-    p_now timestamptz
+    p_now timestamptz, p_children_ages integer[] default null
 )
 returns uuid
 language plpgsql
@@ -90,6 +90,7 @@ declare
     v_booking private.bookings;
     v_proposal public.booking_alterations;
     v_quote public.quote;
+    v_is_same_stay boolean;
 begin
     perform private.lock_guest_of(p_booking_id);
     v_booking := private.lock_booking(p_booking_id, p_now);
@@ -105,9 +106,9 @@ begin
     v_proposal.children := p_children;
     v_proposal.infants := p_infants;
     v_proposal.pets := p_pets;
-    if (p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets)
-        is not distinct from (v_booking.check_in, v_booking.check_out, v_booking.adults, v_booking.children, v_booking.infants, v_booking.pets)
-    then
+    v_is_same_stay := (p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets)
+        is not distinct from (v_booking.check_in, v_booking.check_out, v_booking.adults, v_booking.children, v_booking.infants, v_booking.pets);
+    if v_is_same_stay and p_children_ages is not distinct from v_booking.children_ages::integer[] then
         perform private.raise_error('no_change');
     end if;
     if v_proposal.proposed_by = 'guest' then
@@ -116,8 +117,12 @@ begin
     perform private.refuse_stay(private.count_refused_stay(private.alteration_problems(v_booking, v_proposal, p_now)));
     v_quote := private.compute_quote(
         (select p from public.properties p where p.id = v_booking.property_id), p_check_in, p_check_out, p_adults, p_children,
-        p_infants, p_pets, v_booking.guest_id, p_now
+        p_infants, p_pets, v_booking.guest_id, p_now, p_children_ages
     );
+    -- the same ages in another order, or ages that nothing asks for
+    if v_is_same_stay and v_quote.children_ages is not distinct from v_booking.children_ages then
+        perform private.raise_error('no_change');
+    end if;
     if v_quote.currency <> v_booking.currency then
         perform private.raise_error('currency_changed', jsonb_build_object('currency', v_quote.currency));
     end if;
@@ -128,11 +133,11 @@ begin
         answered_at = least(p_now, expires_at), answered_by_id = case when expires_at > p_now then auth.uid() end
     where booking_id = p_booking_id and answer is null;
     insert into public.booking_alterations (
-        booking_id, proposed_by, proposed_by_id, expires_at, check_in, check_out, adults, children, infants, pets, currency,
+        booking_id, proposed_by, proposed_by_id, expires_at, check_in, check_out, adults, children, children_ages, infants, pets, currency,
         guest_total, difference, lines, created_at
     ) values (
         p_booking_id, v_proposal.proposed_by, auth.uid(), least(p_now + private.duration('request_answer'), v_booking.check_out_at),
-        p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, v_quote.currency,
+        p_check_in, p_check_out, p_adults, p_children, v_quote.children_ages, p_infants, p_pets, v_quote.currency,
         v_quote.guest_total, v_quote.guest_total - v_booking.guest_total,
         array(
             select row(l.kind, l.description, l.quantity, l.unit_amount, l.percent, l.amount, null, l.included_amount)::public.quote_line
@@ -149,7 +154,8 @@ comment on function private.propose_alteration is
     'Records which dates and guests the caller proposes, with the price, and returns the proposal''s id. It replaces an open proposal.';
 
 create function private.propose_alteration_as_caller(
-    p_booking_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer
+    p_booking_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
+    p_children_ages integer[]
 )
 returns uuid
 language plpgsql security definer
@@ -160,7 +166,7 @@ begin
     for v_attempt in 1..4 loop
         begin
             return private.propose_alteration(
-                p_booking_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, now()
+                p_booking_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, now(), p_children_ages
             );
         exception when deadlock_detected or serialization_failure or lock_not_available then
             perform private.wait_to_retry(v_attempt);
@@ -181,13 +187,16 @@ declare
 begin
     new.open_alteration_id := private.propose_alteration_as_caller(
         old.id, v_days[1], v_days[2],
-        new.adults, new.children, new.infants, new.pets
+        new.adults, new.children, new.infants, new.pets,
+        -- the booking's ages belong to as many children
+        case when new.children = old.children or new.children_ages is distinct from old.children_ages then new.children_ages end
     );
     -- the response shows the unchanged booking
     new.check_in := old.check_in;
     new.check_out := old.check_out;
     new.adults := old.adults;
     new.children := old.children;
+    new.children_ages := old.children_ages;
     new.infants := old.infants;
     new.pets := old.pets;
     return new;
@@ -230,7 +239,7 @@ begin
         select p.* into v_property from public.properties p where p.id = v_booking.property_id;
         v_quote := private.compute_quote(
             v_property, v_proposal.check_in, v_proposal.check_out, v_proposal.adults, v_proposal.children, v_proposal.infants, v_proposal.pets,
-            v_booking.guest_id, v_proposal.created_at
+            v_booking.guest_id, v_proposal.created_at, v_proposal.children_ages
         );
         if v_quote.guest_total <> v_proposal.guest_total or v_quote.currency <> v_proposal.currency then
             perform private.raise_error('stale_proposal', jsonb_build_object(
@@ -243,6 +252,7 @@ begin
         update private.bookings
         set
             check_in = v_proposal.check_in, check_out = v_proposal.check_out, adults = v_proposal.adults, children = v_proposal.children,
+            children_ages = v_quote.children_ages,
             infants = v_proposal.infants, pets = v_proposal.pets, guest_total = v_quote.guest_total, host_total = v_quote.host_total,
             night_prices = private.night_prices(v_property, v_proposal.check_in, v_proposal.check_out),
             check_in_at = (v_proposal.check_in + check_in_from) at time zone time_zone,

@@ -288,7 +288,9 @@ begin
         perform private.raise_error('orphan_stay_unknown', '{"missing": "the property, in the currency of the payment"}');
     end if;
     v_quote := private.compute_quote(
-        v_property, v_check_in, v_check_out, v_adults, v_children, v_infants, v_pets, p_orphan.profile_id, now()
+        v_property, v_check_in, v_check_out, v_adults, v_children, v_infants, v_pets, p_orphan.profile_id, now(),
+        -- a payment does not know them
+        private.priced_ages(v_children, null)
     );
     if v_quote.check_out_at <= now() then
         perform private.raise_error('orphan_stay_over');

@@ -53,6 +53,7 @@ create table private.property_search (
     extra_guest_price bigint not null,
     extra_guests_after smallint not null,
     is_taxed boolean not null,
+    exempts_children boolean not null,
     currency text not null,
     cancellation_policy_id text not null,
     cover_photo jsonb,
@@ -95,6 +96,7 @@ comment on column private.property_search.beds is '-1 when unknown, as for some 
 comment on column private.property_search.bathrooms is '-1 when unknown, as for some imported properties.';
 comment on column private.property_search.fees_per_stay is 'Fees per booking except pet fees, in minor units. The three columns after it sum fees of the other charges.';
 comment on column private.property_search.is_taxed is 'Whether a tax is added to its prices.';
+comment on column private.property_search.exempts_children is 'Whether a fee or added tax exempts children by age. Stays with children need price_stay for their total.';
 comment on column private.property_search.cover_photo is 'Path, external_url and alt_text of its first photo; null without photos.';
 comment on column private.property_search.words is 'Words of title, address names and description, without accents.';
 comment on column private.property_search.area_names is 'Neighbourhood, city, region and country in lower case without accents.';
@@ -197,6 +199,7 @@ select
     p.extra_guest_price,
     p.extra_guests_after,
     t.is_taxed,
+    f.exempts_children or t.exempts_children as exempts_children,
     p.currency,
     p.cancellation_policy_id,
     (
@@ -261,13 +264,15 @@ cross join lateral (
         coalesce(sum(f.amount) filter (where f.charge = 'per_booking'), 0)::bigint as per_stay,
         coalesce(sum(f.amount) filter (where f.charge = 'per_night'), 0)::bigint as per_night,
         coalesce(sum(f.amount) filter (where f.charge = 'per_guest'), 0)::bigint as per_guest,
-        coalesce(sum(f.amount) filter (where f.charge = 'per_guest_night'), 0)::bigint as per_guest_night
+        coalesce(sum(f.amount) filter (where f.charge = 'per_guest_night'), 0)::bigint as per_guest_night,
+        count(f.exempt_under_age) > 0 as exempts_children
     from public.property_fees f
     where f.property_id = p.id and f.kind <> 'pet'
 ) f
 cross join lateral (
     select
         count(*) > 0 as is_taxed,
+        count(t.exempt_under_age) > 0 as exempts_children,
         count(t.percent) as percents,
         coalesce(sum(t.amount) filter (where t.charge in ('per_booking', 'per_guest')), 0)::double precision as per_stay,
         coalesce(sum(t.amount) filter (where t.charge in ('per_night', 'per_guest_night')), 0)::double precision as per_night,
@@ -343,7 +348,7 @@ begin
             week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, currency_number, scale,
             rating_key, recommendation_key, sample_key, rating, max_guests, bedrooms, min_nights, max_nights, max_infants, max_pets, children_allowed,
             check_in_weekdays, check_out_weekdays, booking_window_days, beds, bathrooms, fees_per_stay, fees_per_night,
-            fees_per_guest, fees_per_guest_night, extra_guest_price, extra_guests_after, is_taxed, currency, cancellation_policy_id,
+            fees_per_guest, fees_per_guest_night, extra_guest_price, extra_guests_after, is_taxed, exempts_children, currency, cancellation_policy_id,
             cover_photo, words, area_names
         ) = row (
             excluded.strip, excluded.tile, excluded.x, excluded.y, excluded.lacks, excluded.amenities, excluded.base_price,
@@ -354,7 +359,7 @@ begin
             excluded.max_pets, excluded.children_allowed, excluded.check_in_weekdays, excluded.check_out_weekdays,
             excluded.booking_window_days, excluded.beds, excluded.bathrooms, excluded.fees_per_stay, excluded.fees_per_night,
             excluded.fees_per_guest, excluded.fees_per_guest_night, excluded.extra_guest_price, excluded.extra_guests_after, excluded.is_taxed,
-            excluded.currency, excluded.cancellation_policy_id, excluded.cover_photo, excluded.words, excluded.area_names
+            excluded.exempts_children, excluded.currency, excluded.cancellation_policy_id, excluded.cover_photo, excluded.words, excluded.area_names
         )
     where t is distinct from excluded;
 

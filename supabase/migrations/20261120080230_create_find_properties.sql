@@ -23,7 +23,9 @@ $$;
 comment on function private.pet_fees is
     'The pet fees of a stay, in minor units, as price_stay charges them.';
 
-create function private.sum_of_lines(p_property_id uuid, p_check_in date, p_check_out date, p_guests integer, p_pets integer) returns bigint
+create function private.sum_of_lines(
+    p_property_id uuid, p_check_in date, p_check_out date, p_guests integer, p_pets integer, p_children_ages integer[]
+) returns bigint
 language plpgsql stable
 set search_path = ''
 as $$
@@ -32,14 +34,14 @@ begin
         select s.guest_total
         from public.properties p
         cross join lateral private.price_stay(
-            p, p_check_in, private.night_prices(p, p_check_in, p_check_out), p_guests, p_pets, now()
+            p, p_check_in, private.night_prices(p, p_check_in, p_check_out), p_guests, p_pets, now(), p_children_ages
         ) s
         where p.id = p_property_id
     );
 end
 $$;
 comment on function private.sum_of_lines is
-    'The guest_total of price_stay. find_properties calls it for stays of which only some nights are taxed.';
+    'The guest_total of price_stay. find_properties calls it for stays of which only some nights are taxed, and with children whom a fee or tax may exempt.';
 
 create function private.find_properties(
     p_search private.search, p_is_priced boolean, p_limit integer, out hits private.search_hit[], out share double precision
@@ -124,6 +126,7 @@ begin
                         -- capped one above what any property accepts, so that prices stay within bigint
                         case when v_nights is not null then least(v_nights, 1126) end as nights,
                         least(p_search.adults + p_search.children, 51) as guests, p_search.children + p_search.infants as minors,
+                        p_search.children, p_search.children_ages,
                         p_search.months, v_by_total as is_by_total, v_is_priced as is_priced,
                         p_search.infants, p_search.pets, p_search.currency, p_search.unknown_rate, p_search.minor_scale, p_search.step,
                         p_search.words, p_search.area_names, p_search.cancellation_policies, p_search.bedrooms, p_search.beds,
@@ -174,12 +177,12 @@ begin
                     select case
                         -- without dates, or within the limits whatever the guest's fee is: a search without totals need not know it
                         when q.nights is null
-                            or not q.is_priced and not m.is_taxed and d.rent + r.fees between u.minimum_charge and u.maximum_charge / 2
+                            or not q.is_priced and not m.is_taxed and not m.exempts_children and d.rent + r.fees between u.minimum_charge and u.maximum_charge / 2
                             then null
                         else least(case
-                            -- only some nights are taxed
-                            when m.is_taxed and q.nights > m.tax_nights
-                                then private.sum_of_lines(m.property_id, i.check_in, i.check_out, q.guests, q.pets)
+                            -- only some nights are taxed, or only some guests pay
+                            when m.is_taxed and q.nights > m.tax_nights or m.exempts_children and q.children > 0
+                                then private.sum_of_lines(m.property_id, i.check_in, i.check_out, q.guests, q.pets, q.children_ages)
                             else
                                 d.rent + r.fees
                                 + case when q.guest_percent = 0 then 0 else private.proportion(d.rent + r.fees, q.guest_percent, 100, u.step) end

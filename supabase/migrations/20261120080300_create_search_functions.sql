@@ -153,7 +153,7 @@ create function private.check_search(
     p_bedrooms integer, p_beds integer, p_bathrooms real,
     p_sort text, p_after text, p_limit integer,
     p_area text, p_text text,
-    p_flexible_days integer, p_month text, p_nights integer, p_weekend boolean
+    p_flexible_days integer, p_month text, p_nights integer, p_weekend boolean, p_children_ages integer[]
 ) returns private.search
 language plpgsql stable security definer
 set search_path = ''
@@ -224,6 +224,7 @@ begin
                 num_nulls(p_adults, p_children, p_infants, p_pets) > 0 or p_adults < 1 or least(p_children, p_infants, p_pets) < 0
                 or greatest(p_adults, p_children, p_infants, p_pets) > 1000
             then 'party_out_of_range' end,
+            case when private.ages_problems(p_children, p_children_ages, '{}') <> '[]' then 'children_ages_invalid' end,
             case when d.minor_unit is null and num_nonnulls(p_currency, p_min_price, p_max_price) > 0
                 then case when p_currency is null then 'search_currency_missing' else 'unknown_currency' end
             end,
@@ -329,7 +330,7 @@ begin
             v_arrivals, v_nights,
             private.weekend_nights(v_arrivals[1], v_arrivals[1] + v_nights),
             private.month_mask(v_arrivals[1], v_arrivals[cardinality(v_arrivals)] + v_nights),
-            p_adults, p_children, p_infants, p_pets,
+            p_adults, p_children, p_infants, p_pets, private.priced_ages(p_children, p_children_ages),
             p_currency,
             coalesce(v_currency_numbers, array_remove(array[private.currency_number(p_currency)], null)),
             coalesce(v_rates, '{1}'),
@@ -367,7 +368,8 @@ create function public.search_properties(
     p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
     p_sort text default null, p_after text default null, p_limit integer default 20,
     p_area text default null, p_text text default null,
-    p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false
+    p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false,
+    p_children_ages integer[] default null
 ) returns table (
     property_id uuid, title text, property_type public.property_type, room_type public.room_type, booking_mode public.booking_mode,
     max_guests smallint, bedrooms smallint, beds smallint, bathrooms numeric, city text, region text, country text,
@@ -386,7 +388,7 @@ begin
         p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out, p_adults, p_children, p_infants,
         p_pets, p_currency, p_min_price, p_max_price, p_amenities, p_property_types, p_room_types, p_booking_mode,
         p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, p_sort, p_after, p_limit,
-        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend
+        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend, p_children_ages
     );
     perform private.allow_caching(10);
     return query
@@ -411,7 +413,7 @@ begin
 end
 $$;
 grant execute on function public.search_properties to anon, authenticated, service_role;
-comment on function public.search_properties is 'Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.';
+comment on function public.search_properties is 'Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_children_ages: ages at check-in, for taxes and fees that exempt children by age; without them, total is what it costs with children of 17, the most that it can be. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.';
 
 create function private.estimate(p_count bigint, p_share double precision) returns integer
 language plpgsql immutable
@@ -438,7 +440,8 @@ create function public.count_properties(
     p_cancellation_policies text[] default null,
     p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
     p_area text default null, p_text text default null,
-    p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false
+    p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false,
+    p_children_ages integer[] default null
 ) returns table (count integer, is_estimate boolean)
 language plpgsql stable rows 1
 set search_path = ''
@@ -450,7 +453,7 @@ begin
         p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out, p_adults, p_children, p_infants,
         p_pets, p_currency, p_min_price, p_max_price, p_amenities, p_property_types, p_room_types, p_booking_mode,
         p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, 'rating', null, 1,
-        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend
+        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend, p_children_ages
     );
     v.sort := 'sample';
     perform private.allow_caching(10);

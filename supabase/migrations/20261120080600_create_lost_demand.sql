@@ -208,7 +208,8 @@ create function public.report_lost_search(
     p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
     p_sort text default null, p_after text default null, p_limit integer default 20,
     p_area text default null, p_text text default null,
-    p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false
+    p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false,
+    p_children_ages integer[] default null
 ) returns integer
 language plpgsql
 set search_path = ''
@@ -235,7 +236,7 @@ begin
                 p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, null, null, 1, 0, 0,
                 0, p_currency, p_min_price / v_nights, p_max_price / v_nights, p_amenities, p_property_types, p_room_types, p_booking_mode,
                 p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, p_sort, null, least(p_limit, 20),
-                p_area, p_text, null, null, null, false
+                p_area, p_text, null, null, null, false, null
             ), false, least(p_limit, 20))).hits) h
         ) end,
         v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets

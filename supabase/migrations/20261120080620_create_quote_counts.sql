@@ -55,7 +55,8 @@ comment on function private.report_quote is
 
 create function public.report_quote(
     p_property_id uuid, p_check_in text, p_check_out text,
-    p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0
+    p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0,
+    p_children_ages integer[] default null
 ) returns boolean
 language plpgsql
 set search_path = ''

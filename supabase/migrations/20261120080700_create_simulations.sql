@@ -164,7 +164,8 @@ begin
                     order by n.position
                 )
             end,
-            (s.booking).adults + (s.booking).children, (s.booking).pets, s.priced_at
+            (s.booking).adults + (s.booking).children, (s.booking).pets, s.priced_at,
+            private.priced_ages((s.booking).children, (s.booking).children_ages)
         ) w
     )
     select

@@ -36,6 +36,8 @@ create index notifications_read_at_idx on public.notifications (read_at) where r
 create index notifications_created_at_idx on public.notifications (created_at);
 create index dead_jobs_died_at_idx on public.dead_jobs (died_at);
 create index job_failures_at_idx on private.job_failures (at);
+create index bookings_children_ages_idx on private.bookings (check_out) where children_ages is not null;
+create index booking_alterations_children_ages_idx on public.booking_alterations (check_out) where children_ages is not null;
 
 insert into private.retention (name, table_name, keep, age, condition, emptied, reason) values
     ('payloads of private.stripe_events', 'private.stripe_events', '90 days', 'received_at', 'applied_at is not null and payload <> ''{}''', 'payload = ''{}''', 'Stripe lists events for 30 days; after that the payload is for inquiries alone.'),
@@ -53,6 +55,8 @@ insert into private.retention (name, table_name, keep, age, condition, emptied, 
     ('private.quote_counts', 'private.quote_counts', '1200 days', 'month', 'true', null, 'The longest range of figures, and the month in which hosts look back at it.'),
     ('private.lost_demand_days', 'private.lost_demand_days', '1 day', 'day', 'true', null, 'What is known of callers, in lost_demand_callers, goes when their day is over.'),
     ('public.orphan_sweeps', 'public.orphan_sweeps', '90 days', 'finished_at', 'finished_at is not null', null, 'To see that Stripe was searched.'),
+    ('ages in private.bookings', 'private.bookings', '1200 days', 'check_out', 'children_ages is not null', 'children_ages = null', 'Hosts prove exemptions from tourist tax with them. The lines still say for how many guests a stay was charged.'),
+    ('ages in public.booking_alterations', 'public.booking_alterations', '1200 days', 'check_out', 'children_ages is not null', 'children_ages = null', 'As long as those of the booking.'),
     ('public.overbookings, closed', 'public.overbookings', '1200 days', 'closed_at', 'closed_at is not null', null, 'Longer than people book ahead: two stays of the same guest open no case again.');
 insert into private.retention (name, table_name, keep, age, condition, walk, reason) values
     ('cron.job_run_details', 'cron.job_run_details', '2 days', 'start_time', 'start_time is not null', 'runid', 'pg_cron writes 26,000 rows a day. The table has no index by time and belongs to pg_cron, so the oldest ids are looked at.');

@@ -52,7 +52,8 @@ create function graphql_shapes.search_found_properties(
     p_booking_mode text default null, p_cancellation_policies text[] default null,
     p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
     p_sort text default null, p_after text default null, p_area text default null, p_text text default null,
-    p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false
+    p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false,
+    p_children_ages integer[] default null
 ) returns setof graphql_shapes.found_properties
 language sql stable rows 20
 set search_path = ''
@@ -63,7 +64,7 @@ as $$
         p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out,
         p_adults, p_children, p_infants, p_pets, p_currency, p_min_price, p_max_price, p_amenities,
         p_property_types::public.property_type[], p_room_types::public.room_type[], p_booking_mode::public.booking_mode, p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, p_sort, p_after, 50,
-        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend
+        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend, p_children_ages
     ) with ordinality as s
 $$;
 grant execute on function graphql_shapes.search_found_properties to anon, authenticated, service_role;
@@ -90,7 +91,8 @@ create function graphql_shapes.count_facets(
     p_booking_mode text default null, p_cancellation_policies text[] default null,
     p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
     p_area text default null, p_text text default null,
-    p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false
+    p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false,
+    p_children_ages integer[] default null
 ) returns setof graphql_shapes.search_facets
 language sql stable rows 1
 set search_path = ''
@@ -99,7 +101,7 @@ as $$
         p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out,
         p_adults, p_children, p_infants, p_pets, p_currency, p_min_price, p_max_price, p_amenities,
         p_property_types::public.property_type[], p_room_types::public.room_type[], p_booking_mode::public.booking_mode, p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms,
-        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend
+        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend, p_children_ages
     )
 $$;
 grant execute on function graphql_shapes.count_facets to anon, authenticated, service_role;
@@ -135,7 +137,7 @@ comment on function graphql_shapes.list_calendar_days is
 
 create view graphql_shapes.stay_quotes with (security_invoker = true) as
 select
-    q.id, q.expires_at, q.property_id, q.check_in, q.check_out, q.nights, q.adults, q.children, q.infants, q.pets, q.booking_mode,
+    q.id, q.expires_at, q.property_id, q.check_in, q.check_out, q.nights, q.adults, q.children, q.children_ages, q.infants, q.pets, q.booking_mode,
     q.currency, to_jsonb(q.lines) as lines, q.rent, q.discount, q.fees, q.taxes, q.guest_platform_fee, q.guest_total,
     q.host_platform_fee, q.host_total, q.time_zone, q.check_in_at, q.check_out_at, q.cancellation_policy_id,
     q.cancellation_policy_name, q.cancellation_steps, to_jsonb(q.cancellation_terms) as cancellation_terms, q.house_rules_version
@@ -174,17 +176,18 @@ comment on function graphql_shapes.property(graphql_shapes.stay_quotes) is '@gra
 
 create function graphql_shapes.make_stay_quote(
     p_property_id uuid, p_check_in text, p_check_out text,
-    p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0
+    p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0,
+    p_children_ages integer[] default null
 ) returns graphql_shapes.stay_quotes
 language sql stable
 set search_path = ''
 as $$
     select
-        q.id, q.expires_at, q.property_id, q.check_in, q.check_out, q.nights, q.adults, q.children, q.infants, q.pets,
+        q.id, q.expires_at, q.property_id, q.check_in, q.check_out, q.nights, q.adults, q.children, q.children_ages, q.infants, q.pets,
         q.booking_mode, q.currency, to_jsonb(q.lines), q.rent, q.discount, q.fees, q.taxes, q.guest_platform_fee, q.guest_total,
         q.host_platform_fee, q.host_total, q.time_zone, q.check_in_at, q.check_out_at, q.cancellation_policy_id,
         q.cancellation_policy_name, q.cancellation_steps, to_jsonb(q.cancellation_terms), q.house_rules_version
-    from public.quote_stay(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets) q
+    from public.quote_stay(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_children_ages) q
 $$;
 grant execute on function graphql_shapes.make_stay_quote
     to anon, authenticated, service_role;

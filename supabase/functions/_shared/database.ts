@@ -102,6 +102,7 @@ export type Database = {
           check_in: string;
           check_out: string;
           children: number;
+          children_ages: number[] | null;
           created_at: string;
           currency: string;
           difference: number;
@@ -1489,6 +1490,7 @@ export type Database = {
           charge: Database["public"]["Enums"]["charge_kind"];
           created_at: string;
           currency: string;
+          exempt_under_age: number | null;
           id: string;
           kind: Database["public"]["Enums"]["fee_kind"];
           name: string;
@@ -1500,6 +1502,7 @@ export type Database = {
           amount: number;
           charge?: Database["public"]["Enums"]["charge_kind"];
           currency?: string;
+          exempt_under_age?: number | null;
           id?: string;
           kind: Database["public"]["Enums"]["fee_kind"];
           name: string;
@@ -1509,6 +1512,7 @@ export type Database = {
           amount?: number;
           charge?: Database["public"]["Enums"]["charge_kind"];
           currency?: string;
+          exempt_under_age?: number | null;
           kind?: Database["public"]["Enums"]["fee_kind"];
           name?: string;
         };
@@ -1649,6 +1653,7 @@ export type Database = {
           created_at: string;
           currency: string;
           exempt_from_nights: number | null;
+          exempt_under_age: number | null;
           id: string;
           is_inclusive: boolean;
           max_nights: number | null;
@@ -1665,6 +1670,7 @@ export type Database = {
           charge: Database["public"]["Enums"]["charge_kind"];
           currency?: string;
           exempt_from_nights?: number | null;
+          exempt_under_age?: number | null;
           id?: string;
           is_inclusive?: boolean;
           max_nights?: number | null;
@@ -1679,6 +1685,7 @@ export type Database = {
           charge?: Database["public"]["Enums"]["charge_kind"];
           currency?: string;
           exempt_from_nights?: number | null;
+          exempt_under_age?: number | null;
           is_inclusive?: boolean;
           max_nights?: number | null;
           name?: string;
@@ -2184,6 +2191,7 @@ export type Database = {
           check_out: string;
           check_out_at: string;
           children: number;
+          children_ages: number[];
           confirmed_at: string | null;
           created_at: string;
           currency: string;
@@ -2340,6 +2348,7 @@ export type Database = {
           check_out: string;
           check_out_at: string;
           children: number;
+          children_ages: number[];
           confirmed_at: string | null;
           created_at: string;
           currency: string;
@@ -2385,6 +2394,7 @@ export type Database = {
           check_out: string;
           check_out_at: string;
           children: number;
+          children_ages: number[];
           confirmed_at: string | null;
           created_at: string;
           currency: string;
@@ -2592,6 +2602,7 @@ export type Database = {
           p_check_in: string;
           p_check_out: string;
           p_children?: number;
+          p_children_ages?: number[];
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
@@ -2666,6 +2677,7 @@ export type Database = {
           check_out: string;
           check_out_at: string;
           children: number;
+          children_ages: number[];
           confirmed_at: string | null;
           created_at: string;
           currency: string;
@@ -2711,6 +2723,7 @@ export type Database = {
           p_check_in?: string;
           p_check_out?: string;
           p_children?: number;
+          p_children_ages?: number[];
           p_currency?: string;
           p_east?: number;
           p_flexible_days?: number;
@@ -2826,6 +2839,7 @@ export type Database = {
           check_out: string;
           check_out_at: string;
           children: number;
+          children_ages: number[];
           confirmed_at: string | null;
           created_at: string;
           currency: string;
@@ -2871,6 +2885,7 @@ export type Database = {
           check_out: string;
           check_out_at: string;
           children: number;
+          children_ages: number[];
           confirmed_at: string | null;
           created_at: string;
           currency: string;
@@ -3439,6 +3454,7 @@ export type Database = {
           p_check_in: string;
           p_check_out: string;
           p_children?: number;
+          p_children_ages?: number[];
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
@@ -3607,6 +3623,7 @@ export type Database = {
           p_check_in?: string;
           p_check_out?: string;
           p_children?: number;
+          p_children_ages?: number[];
           p_currency?: string;
           p_east?: number;
           p_flexible_days?: number;
@@ -3669,6 +3686,7 @@ export type Database = {
           p_check_in: string;
           p_check_out: string;
           p_children?: number;
+          p_children_ages?: number[];
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
@@ -3777,6 +3795,7 @@ export type Database = {
           p_check_in?: string;
           p_check_out?: string;
           p_children?: number;
+          p_children_ages?: number[];
           p_currency?: string;
           p_east?: number;
           p_flexible_days?: number;
@@ -3822,6 +3841,7 @@ export type Database = {
           p_check_in?: string;
           p_check_out?: string;
           p_children?: number;
+          p_children_ages?: number[];
           p_currency?: string;
           p_east?: number;
           p_flexible_days?: number;
@@ -4400,6 +4420,7 @@ export type Database = {
         nights: number | null;
         adults: number | null;
         children: number | null;
+        children_ages: number[] | null;
         infants: number | null;
         pets: number | null;
         booking_mode: Database["public"]["Enums"]["booking_mode"] | null;

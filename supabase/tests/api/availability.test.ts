@@ -187,19 +187,19 @@ describe("search, calendar, bookability and the constraint", () => {
       end $$`;
     await sql`revoke execute on function private.tests_accepts(uuid, date, date) from public`;
     // The total of a booking, or null where the booking is refused.
-    await sql`create or replace function private.tests_books(p_guest uuid, p_property uuid, p_from date, p_until date, p_party integer[])
+    await sql`create or replace function private.tests_books(p_guest uuid, p_property uuid, p_from date, p_until date, p_party integer[], p_ages integer[])
       returns bigint language plpgsql as $$
       declare
         v_id uuid;
         v_total bigint;
       begin
         v_id := private.create_booking(
-          p_guest, p_property, p_from, p_until, p_party[1], p_party[2], p_party[3], p_party[4], null, null, now());
+          p_guest, p_property, p_from, p_until, p_party[1], p_party[2], p_party[3], p_party[4], null, null, now(), p_ages);
         select b.guest_total into v_total from private.bookings b where b.id = v_id;
         raise sqlstate 'UNDO1';
       exception when sqlstate 'UNDO1' then return v_total; when sqlstate 'PT409' or sqlstate 'PT422' then return null;
       end $$`;
-    await sql`revoke execute on function private.tests_books(uuid, uuid, date, date, integer[]) from public`;
+    await sql`revoke execute on function private.tests_books(uuid, uuid, date, date, integer[], integer[]) from public`;
   });
 
   const night = fc.integer({ min: 0, max: 40 });
@@ -235,6 +235,7 @@ describe("search, calendar, bookability and the constraint", () => {
         kind: fc.constantFrom("cleaning", "pet", "other"),
         charge: fc.constantFrom("per_booking", "per_night", "per_guest", "per_guest_night"),
         amount: fc.integer({ min: 1, max: 9_999 }),
+        exempt_under_age: fc.constantFrom(null, 4, 13),
       }),
       { maxLength: 3 },
     ),
@@ -245,6 +246,7 @@ describe("search, calendar, bookability and the constraint", () => {
         is_inclusive: fc.boolean(),
         max_nights: fc.constantFrom(null, null, 2),
         exempt_from_nights: fc.constantFrom(null, null, 4),
+        exempt_under_age: fc.constantFrom(null, 12, 18),
       }),
       { maxLength: 3 },
     ),
@@ -287,7 +289,7 @@ describe("search, calendar, bookability and the constraint", () => {
       .tuple(fc.integer({ min: 0, max: 24 }), fc.integer({ min: 1, max: 7 }))
       .map(([from, nights]) => ({ from, until: from + nights })),
     adults: fc.constantFrom(1, 1, 1, 2, 3, 12),
-    children: fc.constantFrom(0, 0, 0, 0, 1),
+    ages: fc.constantFrom<number[]>([], [], [], [4], [12, 3]),
     infants: fc.constantFrom(0, 0, 0, 0, 1),
     pets: fc.constantFrom(0, 0, 0, 0, 1),
   });
@@ -301,9 +303,10 @@ describe("search, calendar, bookability and the constraint", () => {
         async (each, requests) => {
           for (const [index, rule] of each.entries())
             await applyRules(properties[index] as string, zones[index] as string, rule);
-          for (const { stay, adults, children, infants, pets } of requests) {
+          for (const { stay, adults, ages, infants, pets } of requests) {
+            const children = ages.length;
             const [checkIn, checkOut] = [dayAhead(stay.from - 1), dayAhead(stay.until - 1)];
-            const party = { adults, children, infants, pets };
+            const party = { adults, children, ages, infants, pets };
             const found = await searchAll({ p_check_in: checkIn, p_check_out: checkOut }, party);
             await compareFlexible(checkIn, stay.until - stay.from, party);
             await compareDateless(party);
@@ -321,12 +324,12 @@ describe("search, calendar, bookability and the constraint", () => {
                 select
                   private.bookability(${property}, ${checkIn}, ${checkOut}, ${adults}, ${children}, ${infants}, ${pets}) as reasons,
                   private.tests_accepts(${property}, ${checkIn}, ${checkOut}) as accepted,
-                  private.tests_books(${guest.id}, ${property}, ${checkIn}, ${checkOut}, ${[adults, children, infants, pets]}) as booked,
+                  private.tests_books(${guest.id}, ${property}, ${checkIn}, ${checkOut}, ${[adults, children, infants, pets]}, ${ages}) as booked,
                   (
                     select sum(n.price) from public.properties p, private.nightly_prices(p, ${checkIn}, ${checkOut}) n
                     where p.id = ${property}
                   ) as rent,
-                  (private.compute_quote((select p from public.properties p where p.id = ${property}), ${checkIn}, ${checkOut}, ${adults}, ${children}, ${infants}, ${pets}, null, now())).guest_total as total,
+                  (private.compute_quote((select p from public.properties p where p.id = ${property}), ${checkIn}, ${checkOut}, ${adults}, ${children}, ${infants}, ${pets}, null, now(), ${ages})).guest_total as total,
                   (
                     select bool_and(c.free) filter (where c.day < ${checkOut})
                       and bool_and(c.arrival_allowed and ${stay.until - stay.from}::integer between c.min_nights and c.max_nights) filter (where c.day = ${checkIn})
@@ -397,15 +400,18 @@ describe("search, calendar, bookability and the constraint", () => {
       await tx`delete from public.property_taxes where property_id = ${property}`;
       for (const [n, fee] of fees.entries()) {
         await attempt(
-          (tx) => tx`insert into public.property_fees (property_id, kind, name, charge, amount)
-            values (${property}, ${fee.kind}, ${`Fee ${n}`}, ${fee.charge}, ${fee.amount})`,
+          (
+            tx,
+          ) => tx`insert into public.property_fees (property_id, kind, name, charge, amount, exempt_under_age)
+            values (${property}, ${fee.kind}, ${`Fee ${n}`}, ${fee.charge}, ${fee.amount},
+              ${fee.kind !== "pet" && fee.charge.startsWith("per_guest") ? fee.exempt_under_age : null})`,
         );
       }
       for (const [n, tax] of taxes.entries()) {
         const share = tax.charge === "percent";
-        await tx`insert into public.property_taxes (property_id, name, charge, percent, applies_to, amount, is_inclusive, max_nights, exempt_from_nights)
+        await tx`insert into public.property_taxes (property_id, name, charge, percent, applies_to, amount, is_inclusive, max_nights, exempt_from_nights, exempt_under_age)
           values (${property}, ${`Tax ${n}`}, ${tax.charge}, ${share ? 6.5 : null}, ${share ? tax.applies_to : null}, ${share ? null : 213},
-            ${tax.is_inclusive}, ${tax.max_nights}, ${tax.exempt_from_nights})`;
+            ${tax.is_inclusive}, ${tax.max_nights}, ${tax.exempt_from_nights}, ${tax.charge === "per_guest_night" ? tax.exempt_under_age : null})`;
       }
       await tx`insert into public.house_rules (property_id, children_allowed) values (${property}, ${children})`;
       for (const { range, kind } of taken) {
@@ -451,6 +457,8 @@ describe("search, calendar, bookability and the constraint", () => {
   interface Party {
     adults: number;
     children: number;
+    /** Of the children, at check-in. */
+    ages: number[];
     infants: number;
     pets: number;
   }
@@ -486,7 +494,7 @@ describe("search, calendar, bookability and the constraint", () => {
         select distinct on (p.id) p.id as property, q.guest_total as total, to_char(a, 'YYYY-MM-DD') as day
         from public.properties p
         cross join unnest(${arrivals}::date[]) a
-        cross join lateral private.compute_quote(p, a, a + ${length}::integer, ${party.adults}, ${party.children}, ${party.infants}, ${party.pets}, null, now()) q
+        cross join lateral private.compute_quote(p, a, a + ${length}::integer, ${party.adults}, ${party.children}, ${party.infants}, ${party.pets}, null, now(), ${party.ages}) q
         where p.id = any (${properties}::uuid[])
           and private.bookability(p.id, a, a + ${length}::integer, ${party.adults}, ${party.children}, ${party.infants}, ${party.pets}) = '[]'
         order by p.id, q.guest_total, a`;
@@ -501,7 +509,7 @@ describe("search, calendar, bookability and the constraint", () => {
   }
 
   /** Expects a search without dates to find properties that take the party, at their base price, in a circle and in a viewport. */
-  async function compareDateless({ adults, children, infants, pets }: Party) {
+  async function compareDateless({ adults, children, ages, infants, pets }: Party) {
     const expected = await sql<{ id: string; price: number }[]>`
       select p.id, p.base_price::integer as price from public.properties p
       where p.id = any (${properties}) and p.max_guests >= ${adults + children} and p.max_infants >= ${infants} and p.max_pets >= ${pets}
@@ -525,6 +533,7 @@ describe("search, calendar, bookability and the constraint", () => {
           p_children: children,
           p_infants: infants,
           p_pets: pets,
+          p_children_ages: `{${ages}}` as unknown as number[],
           p_amenities: ["wifi"],
           p_currency: "EUR",
           p_max_price: highest,
@@ -550,7 +559,7 @@ describe("search, calendar, bookability and the constraint", () => {
       p_nights?: number;
       p_weekend?: boolean;
     },
-    { adults, children, infants, pets }: Party,
+    { adults, children, ages, infants, pets }: Party,
   ) {
     const found = new Map<string, { rent: number; total: number; checkIn: string }>();
     let last = 0;
@@ -567,6 +576,7 @@ describe("search, calendar, bookability and the constraint", () => {
           p_children: children,
           p_infants: infants,
           p_pets: pets,
+          p_children_ages: `{${ages}}` as unknown as number[],
           p_amenities: ["wifi"],
           p_sort: adults % 2 === 0 ? "price" : "distance",
           p_limit: 3,
@@ -594,6 +604,6 @@ describe("search, calendar, bookability and the constraint", () => {
 
   afterAll(async () => {
     await sql`drop function private.tests_accepts(uuid, date, date)`;
-    await sql`drop function private.tests_books(uuid, uuid, date, date, integer[])`;
+    await sql`drop function private.tests_books(uuid, uuid, date, date, integer[], integer[])`;
   });
 });

@@ -19,6 +19,8 @@ interface Fee {
   kind: "cleaning" | "pet" | "linen";
   charge: "per_booking" | "per_night" | "per_guest" | "per_guest_night";
   amount: number;
+  /** Children under this age do not pay; for charges by guest. */
+  exemptUnder: number | null;
 }
 interface Tax {
   /** Hundredths of a per cent, or an amount in minor units when `charge` is not percent. */
@@ -28,6 +30,7 @@ interface Tax {
   inclusive: boolean;
   maxNights: number | null;
   exemptFrom: number | null;
+  exemptUnder: number | null;
 }
 /** The smallest amount that Stripe moves, in minor units. */
 const steps = { JPY: 1, EUR: 1, KWD: 10, MGA: 100 } as const;
@@ -52,6 +55,8 @@ interface Property {
 interface Stay {
   nights: number;
   guests: number;
+  /** Ages of the children among the guests. */
+  ages: number[];
   pets: number;
   daysAhead: number;
 }
@@ -69,6 +74,7 @@ const range = fc.record({
   price,
 });
 const percent = fc.constantFrom(0, 5, 10, 15, 33, 99);
+const exemptUnder = fc.option(fc.integer({ min: 3, max: 18 }));
 const tax: fc.Arbitrary<Tax> = fc.record({
   charge: fc.oneof(fc.constant("percent" as const), charge),
   value: fc.integer({ min: 1, max: 3000 }),
@@ -76,6 +82,7 @@ const tax: fc.Arbitrary<Tax> = fc.record({
   inclusive: fc.boolean(),
   maxNights: fc.option(fc.integer({ min: 1, max: 14 })),
   exemptFrom: fc.option(fc.integer({ min: 2, max: 30 })),
+  exemptUnder,
 });
 const inMinorUnits: fc.Arbitrary<Property> = fc.record({
   currency: fc.constantFrom("JPY" as const, "EUR" as const, "KWD" as const, "MGA" as const),
@@ -94,6 +101,7 @@ const inMinorUnits: fc.Arbitrary<Property> = fc.record({
       kind: fc.constantFrom("cleaning" as const, "pet" as const, "linen" as const),
       charge,
       amount: fc.integer({ min: 1, max: 9999 }),
+      exemptUnder,
     }),
     { maxLength: 4 },
   ),
@@ -101,6 +109,7 @@ const inMinorUnits: fc.Arbitrary<Property> = fc.record({
   guestFee: fc.constantFrom(0, 1420),
   hostFee: fc.constantFrom(0, 300, 1550),
 });
+const isByGuest = (how: string) => how === "per_guest" || how === "per_guest_night";
 /** Every amount is a multiple of the currency's step. */
 const property = inMinorUnits.map((p): Property => {
   const step = steps[p.currency];
@@ -112,16 +121,27 @@ const property = inMinorUnits.map((p): Property => {
     extraGuest: p.extraGuest * step,
     season: priced(p.season),
     override: priced(p.override),
-    fees: p.fees.map((fee) => ({ ...fee, amount: fee.amount * step })),
-    taxes: p.taxes.map((t) => (t.charge === "percent" ? t : { ...t, value: t.value * step })),
+    fees: p.fees.map((fee) => ({
+      ...fee,
+      amount: fee.amount * step,
+      exemptUnder: fee.kind !== "pet" && isByGuest(fee.charge) ? fee.exemptUnder : null,
+    })),
+    taxes: p.taxes.map((t) => ({
+      ...t,
+      value: t.charge === "percent" ? t.value : t.value * step,
+      exemptUnder: isByGuest(t.charge) ? t.exemptUnder : null,
+    })),
   };
 });
-const stay: fc.Arbitrary<Stay> = fc.record({
-  nights: fc.oneof(fc.integer({ min: 1, max: 10 }), fc.integer({ min: 26, max: 40 })),
-  guests: fc.integer({ min: 1, max: 6 }),
-  pets: fc.integer({ min: 0, max: 2 }),
-  daysAhead: fc.constantFrom(0, 6, 7, 30, 59, 60, 200),
-});
+const stay: fc.Arbitrary<Stay> = fc
+  .record({
+    nights: fc.oneof(fc.integer({ min: 1, max: 10 }), fc.integer({ min: 26, max: 40 })),
+    guests: fc.integer({ min: 1, max: 6 }),
+    ages: fc.array(fc.integer({ min: 2, max: 17 }), { maxLength: 5 }),
+    pets: fc.integer({ min: 0, max: 2 }),
+    daysAhead: fc.constantFrom(0, 6, 7, 30, 59, 60, 200),
+  })
+  .map((s) => ({ ...s, ages: s.ages.slice(0, s.guests - 1) }));
 
 /** The date of a night; night 0 is a Monday, night 4 a Friday. */
 const night = (number: number) => addDays("2027-03-01", number);
@@ -159,6 +179,7 @@ function expectedLines(p: Property, s: Stay): Line[] {
     BigInt(
       { per_booking: 1, per_night: nights, per_guest: heads, per_guest_night: heads * nights }[how] ?? 0,
     );
+  const payers = (under: number | null) => s.guests - s.ages.filter((age) => age < (under ?? 0)).length;
   let nightly = 0n;
   let flat = 0n;
   const charges = p.fees.filter(({ kind }) => kind !== "pet" || s.pets > 0);
@@ -176,7 +197,8 @@ function expectedLines(p: Property, s: Stay): Line[] {
             .map(
               (fee) =>
                 [
-                  Number(times(fee.charge, kind === "pet" ? s.pets : s.guests, s.nights)) * fee.amount,
+                  Number(times(fee.charge, kind === "pet" ? s.pets : payers(fee.exemptUnder), s.nights)) *
+                    fee.amount,
                   fee.charge,
                 ] as const,
             );
@@ -212,7 +234,7 @@ function expectedLines(p: Property, s: Stay): Line[] {
           )
         : round((rentPart + feePart) * value, whole * 10_000n);
     } else {
-      amount = times(t.charge, s.guests, nights) * BigInt(t.value);
+      amount = times(t.charge, payers(t.exemptUnder), nights) * BigInt(t.value);
     }
     lines.push(t.inclusive ? ["tax", 0n, 0n, amount] : ["tax", amount, amount, 0n]);
   }
@@ -250,15 +272,15 @@ async function priceStays(p: Property, stays: Stay[]): Promise<Line[][]> {
       }
       // Lines of one kind that were created at once are sorted by name.
       for (const [index, fee] of p.fees.entries()) {
-        await tx`insert into public.property_fees (property_id, kind, name, charge, amount)
-          values (${id}, ${fee.kind}, ${`Fee ${index}`}, ${fee.charge}, ${fee.amount})`;
+        await tx`insert into public.property_fees (property_id, kind, name, charge, amount, exempt_under_age)
+          values (${id}, ${fee.kind}, ${`Fee ${index}`}, ${fee.charge}, ${fee.amount}, ${fee.exemptUnder})`;
       }
       for (const [index, t] of p.taxes.entries()) {
         const isPercent = t.charge === "percent";
         await tx`insert into public.property_taxes
-            (property_id, name, charge, percent, applies_to, amount, is_inclusive, max_nights, exempt_from_nights)
+            (property_id, name, charge, percent, applies_to, amount, is_inclusive, max_nights, exempt_from_nights, exempt_under_age)
           values (${id}, ${`Tax ${index}`}, ${t.charge}, ${isPercent ? t.value / 100 : null}, ${isPercent ? t.base : null},
-            ${isPercent ? null : t.value}, ${t.inclusive}, ${t.maxNights}, ${t.exemptFrom})`;
+            ${isPercent ? null : t.value}, ${t.inclusive}, ${t.maxNights}, ${t.exemptFrom}, ${t.exemptUnder})`;
       }
       for (const s of stays) {
         const rows = await tx`
@@ -266,7 +288,7 @@ async function priceStays(p: Property, stays: Stay[]): Promise<Line[][]> {
             array[s.rent, s.discount, s.fees, s.taxes, s.guest_platform_fee, s.host_platform_fee,
               s.guest_total, s.host_total] as sums
           from public.properties p, private.price_stay(p, ${night(0)}, private.night_prices(p, ${night(0)}, ${night(s.nights)}), ${s.guests}, ${s.pets},
-            ${night(-s.daysAhead)}::timestamptz + interval '12 hours') s, unnest(s.lines) l
+            ${night(-s.daysAhead)}::timestamptz + interval '12 hours', ${s.ages}) s, unnest(s.lines) l
           where p.id = ${id}`;
         const sum = (...kinds: string[]) =>
           rows
@@ -318,7 +340,7 @@ it("prices have the expected lines, which add up, and no total is negative", asy
   );
 }, 120_000);
 
-it("one more guest costs no less, nor one more night where longer stays have no discount", async () => {
+it("one more guest costs no less, nor do older children, nor one more night where longer stays have no discount", async () => {
   const steady = property.map((p) => ({
     ...p,
     weekly: 0,
@@ -327,13 +349,15 @@ it("one more guest costs no less, nor one more night where longer stays have no 
   }));
   await fc.assert(
     fc.asyncProperty(steady, stay, async (p, s) => {
-      const [base = [], moreGuests = [], longer = []] = await priceStays(p, [
+      const [base = [], moreGuests = [], longer = [], older = []] = await priceStays(p, [
         s,
         { ...s, guests: s.guests + 1 },
         { ...s, nights: s.nights + 1 },
+        { ...s, ages: s.ages.map((age) => Math.min(age + 3, 17)) },
       ]);
       expect(total(moreGuests, 1)).toBeGreaterThanOrEqual(total(base, 1));
       expect(total(longer, 1)).toBeGreaterThanOrEqual(total(base, 1));
+      expect(total(older, 1)).toBeGreaterThanOrEqual(total(base, 1));
       expect(total(moreGuests, 2)).toBeGreaterThanOrEqual(total(base, 2));
       expect(total(longer, 2)).toBeGreaterThanOrEqual(total(base, 2));
     }),

@@ -250,8 +250,8 @@ select bag_eq(
           and g.grantee in ('anon', 'authenticated', 'service_role')
       group by g.grantee, g.table_name, g.privilege_type$$,
     $$values
-        ('authenticated bookings INSERT adults,check_in,check_out,children,idempotency_key,infants,pets,property_id,quote_id'),
-        ('authenticated bookings UPDATE adults,check_in,check_out,children,infants,pets')$$,
+        ('authenticated bookings INSERT adults,check_in,check_out,children,children_ages,idempotency_key,infants,pets,property_id,quote_id'),
+        ('authenticated bookings UPDATE adults,check_in,check_out,children,children_ages,infants,pets')$$,
     'C16 clients write exactly these columns of a booking'
 );
 select is_empty(

@@ -320,8 +320,8 @@ select bag_eq(
         ('user_roles service_role INSERT role, user_id'),
         ('host_blocks service_role INSERT check_in, check_out, id, note, property_id'),
         ('host_blocks service_role UPDATE check_in, check_out, id, note, property_id'),
-        ('property_fees service_role INSERT amount, charge, currency, id, kind, name, property_id'),
-        ('property_fees service_role UPDATE amount, charge, currency, id, kind, name, property_id'),
+        ('property_fees service_role INSERT amount, charge, currency, exempt_under_age, id, kind, name, property_id'),
+        ('property_fees service_role UPDATE amount, charge, currency, exempt_under_age, id, kind, name, property_id'),
         ('property_seasons service_role INSERT currency, ends_on, id, max_nights, min_nights, name, price, property_id, '
             || 'starts_on'),
         ('property_seasons service_role UPDATE currency, ends_on, id, max_nights, min_nights, name, price, property_id, '
@@ -330,9 +330,9 @@ select bag_eq(
             || 'events_allowed, property_id, quiet_from, quiet_until, smoking_allowed'),
         ('property_date_overrides service_role INSERT currency, ends_on, id, price, property_id, starts_on'),
         ('property_date_overrides service_role UPDATE currency, ends_on, id, price, property_id, starts_on'),
-        ('property_taxes service_role INSERT amount, applies_to, charge, currency, exempt_from_nights, id, is_inclusive, '
+        ('property_taxes service_role INSERT amount, applies_to, charge, currency, exempt_from_nights, exempt_under_age, id, is_inclusive, '
             || 'max_nights, name, percent, property_id, registration_number'),
-        ('property_taxes service_role UPDATE amount, applies_to, charge, currency, exempt_from_nights, id, is_inclusive, '
+        ('property_taxes service_role UPDATE amount, applies_to, charge, currency, exempt_from_nights, exempt_under_age, id, is_inclusive, '
             || 'max_nights, name, percent, property_id, registration_number'),
         ('property_addresses service_role INSERT city, country, latitude, line1, line2, longitude, neighbourhood, '
             || 'postal_code, property_id, region'),
@@ -345,9 +345,9 @@ select bag_eq(
         ('property_amenities service_role UPDATE amenity_id, property_id'),
         ('property_amenities service_role INSERT amenity_id, property_id'),
         ('blocked_profiles authenticated INSERT blocked_id'),
-        ('bookings authenticated INSERT adults, check_in, check_out, children, idempotency_key, infants, pets, '
+        ('bookings authenticated INSERT adults, check_in, check_out, children, children_ages, idempotency_key, infants, pets, '
             || 'property_id, quote_id'),
-        ('bookings authenticated UPDATE adults, check_in, check_out, children, infants, pets'),
+        ('bookings authenticated UPDATE adults, check_in, check_out, children, children_ages, infants, pets'),
         ('cancellation_policies authenticated INSERT name, steps'),
         ('cancellation_policies authenticated UPDATE name, steps'),
         ('co_host_invitations authenticated INSERT email, level, property_id'),
@@ -409,16 +409,16 @@ select bag_eq(
             || 'starts_on'),
         ('property_date_overrides authenticated INSERT currency, ends_on, id, price, property_id, starts_on'),
         ('property_date_overrides authenticated UPDATE currency, ends_on, id, price, property_id, starts_on'),
-        ('property_fees authenticated INSERT amount, charge, currency, id, kind, name, property_id'),
-        ('property_fees authenticated UPDATE amount, charge, currency, id, kind, name, property_id'),
+        ('property_fees authenticated INSERT amount, charge, currency, exempt_under_age, id, kind, name, property_id'),
+        ('property_fees authenticated UPDATE amount, charge, currency, exempt_under_age, id, kind, name, property_id'),
         ('property_photos authenticated UPDATE alt_text, position'),
         ('property_seasons authenticated INSERT currency, ends_on, id, max_nights, min_nights, name, price, property_id, '
             || 'starts_on'),
         ('property_seasons authenticated UPDATE currency, ends_on, id, max_nights, min_nights, name, price, property_id, '
             || 'starts_on'),
-        ('property_taxes authenticated INSERT amount, applies_to, charge, currency, exempt_from_nights, id, is_inclusive, '
+        ('property_taxes authenticated INSERT amount, applies_to, charge, currency, exempt_from_nights, exempt_under_age, id, is_inclusive, '
             || 'max_nights, name, percent, property_id, registration_number'),
-        ('property_taxes authenticated UPDATE amount, applies_to, charge, currency, exempt_from_nights, id, is_inclusive, '
+        ('property_taxes authenticated UPDATE amount, applies_to, charge, currency, exempt_from_nights, exempt_under_age, id, is_inclusive, '
             || 'max_nights, name, percent, property_id, registration_number'),
         ('reports authenticated INSERT details, reason, subject, subject_id'),
         ('review_notes authenticated INSERT note, review_id'),

@@ -2,7 +2,7 @@
 -- tiles or strips, in large batches or small ones. And the proof that find_properties, the second form of private.price_stay,
 -- gives the same total for every kind of price, fee, tax, discount and currency.
 begin;
-select plan(35);
+select plan(43);
 
 create temporary table person on commit drop as select tests.create_person('Hana') as hana;
 -- 400 properties on 50 km of the South Atlantic, on four tiles of the map
@@ -200,16 +200,24 @@ set
 from priced p
 where p.id = t.id;
 update public.properties t set status = 'published' from priced p where p.id = t.id;
-insert into public.property_fees (property_id, kind, name, charge, amount)
-select p.id, f.kind, f.kind || ' ' || f.charge, f.charge, p.step * f.amount
+insert into public.property_fees (property_id, kind, name, charge, amount, exempt_under_age)
+select p.id, f.kind, f.kind || ' ' || f.charge, f.charge, p.step * f.amount, f.exempt_under_age
 from priced p
 join (values
-    (1, 'cleaning'::public.fee_kind, 'per_booking'::public.charge_kind, 3501), (2, 'other', 'per_night', 203), (3, 'other', 'per_guest', 777),
-    (4, 'other', 'per_guest_night', 111), (5, 'pet', 'per_booking', 1003), (5, 'pet', 'per_guest', 501), (6, 'pet', 'per_night', 99),
-    (6, 'pet', 'per_guest_night', 55), (6, 'cleaning', 'per_booking', 2003), (6, 'other', 'per_guest_night', 13)
-) f (cycle, kind, charge, amount) on f.cycle = p.n % 7;
-insert into public.property_taxes (property_id, name, charge, percent, applies_to, is_inclusive, amount, max_nights, exempt_from_nights)
-select p.id, t.name, t.charge, t.percent, t.applies_to, t.is_inclusive, p.step * t.amount, t.max_nights, t.exempt_from_nights
+    (1, 'cleaning'::public.fee_kind, 'per_booking'::public.charge_kind, 3501, null::smallint), (2, 'other', 'per_night', 203, null),
+    (3, 'other', 'per_guest', 777, null), (4, 'other', 'per_guest_night', 111, 12), (5, 'pet', 'per_booking', 1003, null),
+    (5, 'pet', 'per_guest', 501, null), (6, 'pet', 'per_night', 99, null), (6, 'pet', 'per_guest_night', 55, null),
+    (6, 'cleaning', 'per_booking', 2003, null), (6, 'other', 'per_guest_night', 13, null), (0, 'linen', 'per_guest', 409, 4)
+) f (cycle, kind, charge, amount, exempt_under_age) on f.cycle = p.n % 7;
+insert into public.property_taxes (
+    property_id, name, charge, percent, applies_to, is_inclusive, amount, max_nights, exempt_from_nights, exempt_under_age
+)
+select
+    p.id, t.name, t.charge, t.percent, t.applies_to, t.is_inclusive, p.step * t.amount, t.max_nights, t.exempt_from_nights,
+    case
+        when t.name like 'of a guest%' then (array[13, 18, 10, 16])[1 + p.n % 5]
+        when t.name = 'included, of a guest' then 6
+    end
 from priced p
 join (values
     (1, 'of all', 'percent'::public.charge_kind, 7.5, 'all'::public.tax_base, false, null::bigint, null::smallint, null::smallint),
@@ -220,14 +228,15 @@ join (values
     (7, 'of a guest and night, up to 3', 'per_guest_night', null, null, false, 151, 3, null),
     (7, 'of all, up to 4', 'percent', 5.55, 'all', false, null, 4, null), (8, 'of a night, up to 6', 'per_night', null, null, false, 97, 6, null),
     (8, 'of rent, not from 7', 'percent', 6.1, 'rent', false, null, null, 7), (9, 'included, up to 3', 'per_night', null, null, true, 99, 3, null),
-    (9, 'of fees', 'percent', 8.875, 'fees', false, null, null, null), (10, 'of a guest, not from 28', 'per_guest', null, null, false, 203, null, 28)
+    (9, 'of fees', 'percent', 8.875, 'fees', false, null, null, null), (9, 'included, of a guest', 'per_guest', null, null, true, 101, null, null), (10, 'of a guest, not from 28', 'per_guest', null, null, false, 203, null, 28)
 ) t (cycle, name, charge, percent, applies_to, is_inclusive, amount, max_nights, exempt_from_nights) on t.cycle = p.n % 11;
 insert into public.property_seasons (property_id, name, starts_on, ends_on, price)
 select id, 'Season', current_date + 32, current_date + 95, step * (9001 + n * 3) from priced where n % 3 < 2;
 insert into public.property_date_overrides (property_id, starts_on, ends_on, price)
 select id, current_date + 34, current_date + 36, step * (15013 + n) from priced where n % 7 < 3;
 
-create function pg_temp.stays(p_ahead integer, p_nights integer, p_guests integer, p_pets integer)
+-- p_guests: children too
+create function pg_temp.stays(p_ahead integer, p_nights integer, p_guests integer, p_pets integer, p_ages integer[] default '{}')
 returns table (property_id uuid, total bigint, rank bigint, lines public.quote_line[])
 language sql as $$
     select t.id, s.guest_total::bigint, row_number() over (order by s.guest_total * 10 ^ (4 - c.minor_unit), t.id), s.lines
@@ -235,16 +244,18 @@ language sql as $$
     join public.properties t on t.id = p.id
     join public.currencies c on c.code = t.currency
     cross join private.price_stay(
-        t, current_date + p_ahead, private.night_prices(t, current_date + p_ahead, current_date + p_ahead + p_nights), p_guests, p_pets, now()
+        t, current_date + p_ahead, private.night_prices(t, current_date + p_ahead, current_date + p_ahead + p_nights), p_guests, p_pets, now(), p_ages
     ) s
 $$;
-create function pg_temp.same_totals(p_ahead integer, p_nights integer, p_guests integer, p_pets integer, p_more text default '') returns text
+create function pg_temp.same_totals(
+    p_ahead integer, p_nights integer, p_guests integer, p_pets integer, p_more text default '', p_ages integer[] default '{}'
+) returns text
 language sql as $$
     select format('%s totals, %s different, %s out of order', count(*),
         count(*) filter (where f.total is distinct from s.total), count(*) filter (where f.rank is distinct from s.rank))
-    from pg_temp.stays(p_ahead, p_nights, p_guests, p_pets) s
+    from pg_temp.stays(p_ahead, p_nights, p_guests, p_pets, p_ages) s
     full join pg_temp.found(
-        pg_temp.dates(p_ahead, p_nights, p_guests) || format(', p_pets => %s', p_pets) || p_more, 50,
+        pg_temp.dates(p_ahead, p_nights, p_guests - cardinality(p_ages)) || format(', p_pets => %s', p_pets) || p_more, 50,
         'p_west => 80, p_south => -40.3, p_east => 81, p_north => -39.7'
     ) f on f.property_id = s.property_id
 $$;
@@ -275,6 +286,32 @@ select is(pg_temp.same_totals(100, 3, 3, 1), '462 totals, 0 different, 0 out of 
 select is(pg_temp.same_totals(92, 8, 2, 3), '462 totals, 0 different, 0 out of order', 'M33 both forms agree with the fee, weekly discounts and taxes of limited nights');
 select is(pg_temp.same_totals(40, 30, 3, 0), '462 totals, 0 different, 0 out of order', 'M34 both forms agree with the fee, monthly discounts and exempt nights');
 select is(pg_temp.same_totals(33, 4, 4, 2, ', p_text => ''river'''), '462 totals, 0 different, 0 out of order', 'M35 both forms agree with the fee and words, which read strips');
+
+
+-- children, whom fees and taxes exempt by age
+create function pg_temp.family_totals(p_ahead integer, p_nights integer, p_pets integer, p_ages integer[], p_more text default '') returns text
+language sql as $$
+    select pg_temp.same_totals(
+        p_ahead, p_nights, 1 + cardinality(p_ages), p_pets, format(', p_children => %s, p_children_ages => %L', cardinality(p_ages), p_ages) || p_more,
+        p_ages
+    )
+$$;
+select is(
+    (select array_agg(distinct (a.total < b.total)) from pg_temp.stays(33, 4, 4, 2, '{3,9,17}') a join pg_temp.stays(33, 4, 4, 2) b using (property_id)),
+    '{f,t}', 'M36 some of these stays cost less with children, and none costs more'
+);
+select is(pg_temp.family_totals(5, 2, 0, '{3}'), '462 totals, 0 different, 0 out of order', 'M37 both forms agree on an adult with a small child');
+select is(pg_temp.family_totals(33, 4, 2, '{3,9,17}'), '462 totals, 0 different, 0 out of order', 'M38 both forms agree on children of all ages, with the fee, season, override, extra guests and pets');
+select is(pg_temp.family_totals(92, 8, 3, '{17,12,13,2,10}'), '462 totals, 0 different, 0 out of order', 'M39 both forms agree on ages at the limits of the exemptions');
+select is(pg_temp.family_totals(40, 30, 0, '{2,2}'), '462 totals, 0 different, 0 out of order', 'M40 both forms agree on small children and exempt nights');
+select is(pg_temp.family_totals(33, 4, 2, '{3,9,17}', ', p_text => ''river'''), '462 totals, 0 different, 0 out of order', 'M41 both forms agree on children and words, which read strips');
+delete from private.platform_fees where guest_percent = 14.2;
+select is(pg_temp.family_totals(92, 8, 3, '{17,12,13,2,10}'), '462 totals, 0 different, 0 out of order', 'M42 both forms agree on children without a platform fee of the guest');
+-- without ages: 3 children cost what 3 of 17 cost
+select is(
+    pg_temp.same_totals(92, 8, 4, 1, ', p_children => 3', '{17,17,17}'), '462 totals, 0 different, 0 out of order',
+    'M43 a search without ages prices children as of 17'
+);
 
 select * from finish();
 rollback;
