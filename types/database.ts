@@ -124,6 +124,7 @@ export type Database = {
           property_id: string;
           proposed_by: Database["public"]["Enums"]["booking_actor"];
           proposed_by_id: string | null;
+          units: number;
         };
         ComputedFields: never;
         Insert: never;
@@ -201,6 +202,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         ComputedFields: never;
@@ -212,6 +214,13 @@ export type Database = {
             columns: ["property_id"];
             isOneToOne: false;
             referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "calendar_feeds_unit_fkey";
+            columns: ["unit_id"];
+            isOneToOne: false;
+            referencedRelation: "units";
             referencedColumns: ["id"];
           },
         ];
@@ -461,6 +470,7 @@ export type Database = {
           property_id: string;
           source: string;
           source_id: string;
+          unit_id: string | null;
           updated_at: string;
         };
         ComputedFields: never;
@@ -474,6 +484,13 @@ export type Database = {
             referencedRelation: "properties";
             referencedColumns: ["id"];
           },
+          {
+            foreignKeyName: "external_blocks_unit_fkey";
+            columns: ["unit_id"];
+            isOneToOne: false;
+            referencedRelation: "units";
+            referencedColumns: ["id"];
+          },
         ];
       };
       host_blocks: {
@@ -485,11 +502,19 @@ export type Database = {
           id: string;
           note: string;
           property_id: string;
+          unit_id: string | null;
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: { check_in: string; check_out: string; id?: string; note?: string; property_id: string };
-        Update: { check_in?: string; check_out?: string; note?: string };
+        Insert: {
+          check_in: string;
+          check_out: string;
+          id?: string;
+          note?: string;
+          property_id: string;
+          unit_id?: string | null;
+        };
+        Update: { check_in?: string; check_out?: string; note?: string; unit_id?: string | null };
         Relationships: [
           {
             foreignKeyName: "host_blocks_created_by_fkey";
@@ -503,6 +528,13 @@ export type Database = {
             columns: ["property_id"];
             isOneToOne: false;
             referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "host_blocks_unit_fkey";
+            columns: ["unit_id"];
+            isOneToOne: false;
+            referencedRelation: "units";
             referencedColumns: ["id"];
           },
         ];
@@ -761,6 +793,7 @@ export type Database = {
           external_block_id: string | null;
           host_block_id: string | null;
           id: number;
+          is_pinned: boolean;
           kind: Database["public"]["Enums"]["occupancy_kind"];
           preparation_after: number;
           preparation_before: number;
@@ -1199,6 +1232,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -1421,6 +1455,7 @@ export type Database = {
           min_nights: number | null;
           property_id: string;
           starts_on: string;
+          units_to_sell: number | null;
           updated_at: string;
         };
         ComputedFields: never;
@@ -1432,6 +1467,7 @@ export type Database = {
           min_nights?: number | null;
           property_id: string;
           starts_on: string;
+          units_to_sell?: number | null;
         };
         Update: {
           ends_on?: string;
@@ -1439,6 +1475,7 @@ export type Database = {
           max_nights?: number | null;
           min_nights?: number | null;
           starts_on?: string;
+          units_to_sell?: number | null;
         };
         Relationships: [
           {
@@ -1989,6 +2026,26 @@ export type Database = {
         Update: never;
         Relationships: [];
       };
+      units: {
+        Row: {
+          created_at: string;
+          id: string;
+          name: string;
+          property_id: string;
+        };
+        ComputedFields: never;
+        Insert: never;
+        Update: never;
+        Relationships: [
+          {
+            foreignKeyName: "units_property_fkey";
+            columns: ["property_id"];
+            isOneToOne: false;
+            referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       user_roles: {
         Row: {
           granted_at: string;
@@ -2234,6 +2291,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
           booking_line_items: {
             amount: number;
@@ -2259,6 +2317,7 @@ export type Database = {
           pets?: number | null;
           property_id?: string | null;
           quote_id?: string | null;
+          units?: number | null;
         };
         Update: {
           adults?: number | null;
@@ -2267,6 +2326,7 @@ export type Database = {
           children?: number | null;
           infants?: number | null;
           pets?: number | null;
+          units?: number | null;
         };
         Relationships: [
           {
@@ -2407,6 +2467,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2452,6 +2513,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2559,6 +2621,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -2597,6 +2660,14 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: true;
         };
+      };
+      assign_unit: {
+        Args: { p_booking_id: string; p_from_unit_id?: string; p_pin?: boolean; p_unit_id?: string };
+        Returns: {
+          is_pinned: boolean;
+          name: string;
+          unit_id: string;
+        }[];
       };
       attach_payment: { Args: { p_payment_id: string; p_payment_intent_id: string }; Returns: undefined };
       audit_trail: {
@@ -2639,6 +2710,7 @@ export type Database = {
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
+          p_units?: number;
         };
         Returns: Json;
       };
@@ -2663,6 +2735,14 @@ export type Database = {
           isOneToOne: false;
           isSetofReturn: true;
         };
+      };
+      booking_units: {
+        Args: { p_booking_id: string };
+        Returns: {
+          is_pinned: boolean;
+          name: string;
+          unit_id: string;
+        }[];
       };
       calendar_to_export: { Args: { p_token: string }; Returns: Json };
       cancel_booking: {
@@ -2733,6 +2813,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2772,6 +2853,7 @@ export type Database = {
           p_room_types?: Database["public"]["Enums"]["room_type"][];
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -2805,7 +2887,7 @@ export type Database = {
         };
       };
       create_calendar_feed: {
-        Args: { p_channel: string; p_property_id: string; p_url: string };
+        Args: { p_channel: string; p_property_id: string; p_unit_id?: string; p_url: string };
         Returns: {
           channel: string;
           created_at: string;
@@ -2821,6 +2903,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -2893,6 +2976,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2938,6 +3022,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2988,6 +3073,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -3121,6 +3207,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -3242,6 +3329,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -3324,6 +3412,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -3411,6 +3500,7 @@ export type Database = {
           min_nights: number;
           price: number;
           reason: string;
+          units_left: number;
         }[];
       };
       publish_property: {
@@ -3466,6 +3556,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -3486,6 +3577,7 @@ export type Database = {
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
+          p_units?: number;
         };
         Returns: Database["public"]["CompositeTypes"]["quote"];
         SetofOptions: {
@@ -3600,6 +3692,21 @@ export type Database = {
         };
       };
       refuse_payment: { Args: { p_error: string; p_payment_id: string }; Returns: undefined };
+      rename_unit: {
+        Args: { p_name: string; p_unit_id: string };
+        Returns: {
+          created_at: string;
+          id: string;
+          name: string;
+          property_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "units";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       replay_dead_job: { Args: { p_id: number }; Returns: undefined };
       replay_dead_jobs: { Args: { p_queue: string }; Returns: number };
       replay_stripe_task: { Args: { p_task_id: number }; Returns: undefined };
@@ -3671,6 +3778,7 @@ export type Database = {
           p_sort?: string;
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -3716,6 +3824,7 @@ export type Database = {
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
+          p_units?: number;
         };
         Returns: boolean;
       };
@@ -3758,6 +3867,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -3798,9 +3908,15 @@ export type Database = {
           table_name: string;
         }[];
       };
-      reveal_calendar_link: { Args: { p_channel: string; p_property_id: string }; Returns: string };
+      reveal_calendar_link: {
+        Args: { p_channel: string; p_property_id: string; p_unit_id?: string };
+        Returns: string;
+      };
       reveal_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
-      rotate_calendar_link: { Args: { p_channel: string; p_property_id: string }; Returns: string };
+      rotate_calendar_link: {
+        Args: { p_channel: string; p_property_id: string; p_unit_id?: string };
+        Returns: string;
+      };
       rotate_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
       save_customer: { Args: { p_actor: string; p_customer_id: string }; Returns: string };
       save_orphan_page: {
@@ -3838,6 +3954,7 @@ export type Database = {
           p_room_types?: Database["public"]["Enums"]["room_type"][];
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -3885,6 +4002,7 @@ export type Database = {
           p_sort?: string;
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -3916,6 +4034,7 @@ export type Database = {
           shown_total: number;
           title: string;
           total: number;
+          units_left: number;
         }[];
       };
       set_calendar: {
@@ -3931,7 +4050,23 @@ export type Database = {
           min_nights: number;
           price: number;
           reason: string;
+          units_left: number;
         }[];
+      };
+      set_units: {
+        Args: { p_names: string[]; p_property_id: string };
+        Returns: {
+          created_at: string;
+          id: string;
+          name: string;
+          property_id: string;
+        }[];
+        SetofOptions: {
+          from: "*";
+          to: "units";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
       };
       shared_wishlist: { Args: { p_token: string }; Returns: Json };
       simulate_policy: {
@@ -4045,6 +4180,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -4093,6 +4229,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -4188,6 +4325,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -4264,6 +4402,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -4295,7 +4434,7 @@ export type Database = {
         | "location"
         | "accessibility"
         | "services";
-      availability_rule_kind: "nights" | "closed_to_arrival" | "closed_to_departure";
+      availability_rule_kind: "nights" | "closed_to_arrival" | "closed_to_departure" | "units_to_sell";
       booking_actor: "guest" | "host" | "co_host" | "operator" | "system" | "clock";
       booking_mode: "instant" | "request";
       booking_status:
@@ -4446,6 +4585,7 @@ export type Database = {
         children: number | null;
         infants: number | null;
         pets: number | null;
+        units: number | null;
         booking_mode: Database["public"]["Enums"]["booking_mode"] | null;
         currency: string | null;
         lines: Database["public"]["CompositeTypes"]["quote_line"][] | null;
@@ -4665,7 +4805,7 @@ export const Constants = {
         "accessibility",
         "services",
       ],
-      availability_rule_kind: ["nights", "closed_to_arrival", "closed_to_departure"],
+      availability_rule_kind: ["nights", "closed_to_arrival", "closed_to_departure", "units_to_sell"],
       booking_actor: ["guest", "host", "co_host", "operator", "system", "clock"],
       booking_mode: ["instant", "request"],
       booking_status: [

@@ -708,7 +708,7 @@ export type introspection = {
     };
     AvailabilityRuleKind: {
       name: "AvailabilityRuleKind";
-      enumValues: "nights" | "closed_to_arrival" | "closed_to_departure";
+      enumValues: "nights" | "closed_to_arrival" | "closed_to_departure" | "units_to_sell";
     };
     AvailabilityRuleKindFilter: {
       kind: "INPUT_OBJECT";
@@ -1129,6 +1129,139 @@ export type introspection = {
         },
       ];
     };
+    BookedUnits: {
+      kind: "OBJECT";
+      name: "BookedUnits";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        unitId: { name: "unitId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        name: { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        isPinned: { name: "isPinned"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+      };
+    };
+    BookedUnitsConnection: {
+      kind: "OBJECT";
+      name: "BookedUnitsConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "BookedUnitsEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+      };
+    };
+    BookedUnitsEdge: {
+      kind: "OBJECT";
+      name: "BookedUnitsEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "BookedUnits"; ofType: null };
+          };
+        };
+      };
+    };
+    BookedUnitsFilter: {
+      kind: "INPUT_OBJECT";
+      name: "BookedUnitsFilter";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "unitId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "name";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isPinned";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "BookedUnitsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "BookedUnitsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "BookedUnitsFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    BookedUnitsOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "BookedUnitsOrderBy";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "unitId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "name"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "isPinned";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
     BookingActor: {
       name: "BookingActor";
       enumValues: "guest" | "host" | "co_host" | "operator" | "system" | "clock";
@@ -1210,6 +1343,10 @@ export type introspection = {
         };
         pets: {
           name: "pets";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        units: {
+          name: "units";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
         };
         currency: {
@@ -1371,6 +1508,11 @@ export type introspection = {
         },
         { name: "pets"; type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null }; defaultValue: null },
         {
+          name: "units";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "currency";
           type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
           defaultValue: null;
@@ -1510,6 +1652,7 @@ export type introspection = {
           defaultValue: null;
         },
         { name: "pets"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        { name: "units"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "currency";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
@@ -2209,6 +2352,7 @@ export type introspection = {
         children: { name: "children"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         infants: { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         pets: { name: "pets"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        units: { name: "units"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         bookingMode: { name: "bookingMode"; type: { kind: "ENUM"; name: "BookingMode"; ofType: null } };
         currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         guestTotal: { name: "guestTotal"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
@@ -2304,6 +2448,10 @@ export type introspection = {
         contacts: {
           name: "contacts";
           type: { kind: "OBJECT"; name: "BookingContactsConnection"; ofType: null };
+        };
+        bookedUnits: {
+          name: "bookedUnits";
+          type: { kind: "OBJECT"; name: "BookedUnitsConnection"; ofType: null };
         };
       };
     };
@@ -2455,6 +2603,11 @@ export type introspection = {
         },
         { name: "pets"; type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null }; defaultValue: null },
         {
+          name: "units";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "bookingMode";
           type: { kind: "INPUT_OBJECT"; name: "BookingModeFilter"; ofType: null };
           defaultValue: null;
@@ -2589,6 +2742,7 @@ export type introspection = {
         { name: "children"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "pets"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
+        { name: "units"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "quoteId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         {
           name: "idempotencyKey";
@@ -2700,6 +2854,7 @@ export type introspection = {
           defaultValue: null;
         },
         { name: "pets"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        { name: "units"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "bookingMode";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
@@ -2798,6 +2953,7 @@ export type introspection = {
         { name: "children"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "pets"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
+        { name: "units"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
       ];
     };
     BookingsUpdateResponse: {
@@ -2916,6 +3072,7 @@ export type introspection = {
           name: "departureAllowed";
           type: { kind: "SCALAR"; name: "Boolean"; ofType: null };
         };
+        unitsLeft: { name: "unitsLeft"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
       };
     };
     CalendarDaysConnection: {
@@ -3009,6 +3166,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "unitsLeft";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "nodeId";
           type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
           defaultValue: null;
@@ -3084,6 +3246,11 @@ export type introspection = {
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
+        {
+          name: "unitsLeft";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
       ];
     };
     CalendarFeeds: {
@@ -3102,6 +3269,7 @@ export type introspection = {
           name: "propertyId";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         };
+        unitId: { name: "unitId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         channel: {
           name: "channel";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
@@ -3146,6 +3314,7 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         };
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
+        unit: { name: "unit"; type: { kind: "OBJECT"; name: "Units"; ofType: null } };
         overbookingsCollection: {
           name: "overbookingsCollection";
           type: { kind: "OBJECT"; name: "OverbookingsConnection"; ofType: null };
@@ -3208,6 +3377,11 @@ export type introspection = {
         { name: "id"; type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null }; defaultValue: null },
         {
           name: "propertyId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "unitId";
           type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
           defaultValue: null;
         },
@@ -3322,6 +3496,11 @@ export type introspection = {
         { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "propertyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "unitId";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -5968,6 +6147,7 @@ export type introspection = {
           name: "checkOut";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Date"; ofType: null } };
         };
+        unitId: { name: "unitId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         createdAt: {
           name: "createdAt";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
@@ -5977,6 +6157,7 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         };
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
+        unit: { name: "unit"; type: { kind: "OBJECT"; name: "Units"; ofType: null } };
         occupanciesCollection: {
           name: "occupanciesCollection";
           type: { kind: "OBJECT"; name: "OccupanciesConnection"; ofType: null };
@@ -6063,6 +6244,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "unitId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "createdAt";
           type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
           defaultValue: null;
@@ -6138,6 +6324,11 @@ export type introspection = {
         },
         {
           name: "checkOut";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "unitId";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -6294,6 +6485,7 @@ export type introspection = {
           type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
         };
         isApproximate: { name: "isApproximate"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        unitsLeft: { name: "unitsLeft"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
       };
     };
@@ -6417,6 +6609,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "unitsLeft";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "nodeId";
           type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
           defaultValue: null;
@@ -6521,6 +6718,11 @@ export type introspection = {
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
+        {
+          name: "unitsLeft";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
       ];
     };
     HostBlocks: {
@@ -6547,6 +6749,7 @@ export type introspection = {
           name: "checkOut";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Date"; ofType: null } };
         };
+        unitId: { name: "unitId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         note: {
           name: "note";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
@@ -6561,6 +6764,7 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         };
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
+        unit: { name: "unit"; type: { kind: "OBJECT"; name: "Units"; ofType: null } };
         createdByProfile: {
           name: "createdByProfile";
           type: { kind: "OBJECT"; name: "Profiles"; ofType: null };
@@ -6667,6 +6871,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "unitId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "note";
           type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
           defaultValue: null;
@@ -6733,6 +6942,7 @@ export type introspection = {
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
+        { name: "unitId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "note"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
       ];
     };
@@ -6783,6 +6993,11 @@ export type introspection = {
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
+        {
+          name: "unitId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
         { name: "note"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "createdBy";
@@ -6810,6 +7025,7 @@ export type introspection = {
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
+        { name: "unitId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "note"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
       ];
     };
@@ -8717,6 +8933,10 @@ export type introspection = {
           type: { kind: "OBJECT"; name: "Properties"; ofType: null };
         };
         assignGoodwill: { name: "assignGoodwill"; type: { kind: "OBJECT"; name: "Refunds"; ofType: null } };
+        assignUnit: {
+          name: "assignUnit";
+          type: { kind: "OBJECT"; name: "BookedUnitsConnection"; ofType: null };
+        };
         cancelBooking: {
           name: "cancelBooking";
           type: { kind: "OBJECT"; name: "Cancellations"; ofType: null };
@@ -9123,6 +9343,7 @@ export type introspection = {
           type: { kind: "OBJECT"; name: "RefundsConnection"; ofType: null };
         };
         refundOrphan: { name: "refundOrphan"; type: { kind: "OBJECT"; name: "Orphans"; ofType: null } };
+        renameUnit: { name: "renameUnit"; type: { kind: "OBJECT"; name: "Units"; ofType: null } };
         replayDeadJob: { name: "replayDeadJob"; type: { kind: "SCALAR"; name: "Opaque"; ofType: null } };
         replayDeadJobs: { name: "replayDeadJobs"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         replayStripeTask: {
@@ -9166,6 +9387,7 @@ export type introspection = {
           name: "setCalendar";
           type: { kind: "OBJECT"; name: "SetCalendarDaysConnection"; ofType: null };
         };
+        setUnits: { name: "setUnits"; type: { kind: "OBJECT"; name: "UnitsConnection"; ofType: null } };
         suspendProfile: {
           name: "suspendProfile";
           type: { kind: "OBJECT"; name: "ReportsConnection"; ofType: null };
@@ -9410,6 +9632,7 @@ export type introspection = {
         | "Amenities"
         | "AuditLog"
         | "BlockedProfiles"
+        | "BookedUnits"
         | "BookingAlterations"
         | "BookingContacts"
         | "BookingLineItems"
@@ -9479,6 +9702,7 @@ export type introspection = {
         | "ThreadReads"
         | "Threads"
         | "TimeZones"
+        | "Units"
         | "UserRoles"
         | "WebhookDeliveries"
         | "WebhookEndpoints"
@@ -10552,6 +10776,10 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
         };
         expiresAt: { name: "expiresAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        isPinned: {
+          name: "isPinned";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        };
         bookingId: { name: "bookingId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         createdAt: {
           name: "createdAt";
@@ -10667,6 +10895,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "isPinned";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "bookingId";
           type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
           defaultValue: null;
@@ -10763,6 +10996,11 @@ export type introspection = {
         },
         {
           name: "expiresAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isPinned";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -14245,6 +14483,10 @@ export type introspection = {
         statusReason: { name: "statusReason"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         publishedAt: { name: "publishedAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         calendarId: { name: "calendarId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        unitCount: {
+          name: "unitCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
         title: {
           name: "title";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
@@ -14439,6 +14681,10 @@ export type introspection = {
           name: "coHostInvitationsCollection";
           type: { kind: "OBJECT"; name: "CoHostInvitationsConnection"; ofType: null };
         };
+        unitsCollection: {
+          name: "unitsCollection";
+          type: { kind: "OBJECT"; name: "UnitsConnection"; ofType: null };
+        };
         hostBlocksCollection: {
           name: "hostBlocksCollection";
           type: { kind: "OBJECT"; name: "HostBlocksConnection"; ofType: null };
@@ -14594,6 +14840,11 @@ export type introspection = {
         {
           name: "calendarId";
           type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "unitCount";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
           defaultValue: null;
         },
         {
@@ -15024,6 +15275,11 @@ export type introspection = {
         },
         {
           name: "calendarId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "unitCount";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -16003,6 +16259,7 @@ export type introspection = {
         };
         minNights: { name: "minNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         maxNights: { name: "maxNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        unitsToSell: { name: "unitsToSell"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         createdAt: {
           name: "createdAt";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
@@ -16125,6 +16382,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "unitsToSell";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "createdAt";
           type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
           defaultValue: null;
@@ -16188,6 +16450,7 @@ export type introspection = {
         { name: "endsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "minNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "maxNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
+        { name: "unitsToSell"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
       ];
     };
     PropertyAvailabilityRulesInsertResponse: {
@@ -16249,6 +16512,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "unitsToSell";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "createdAt";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
@@ -16276,6 +16544,7 @@ export type introspection = {
         { name: "endsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "minNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "maxNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
+        { name: "unitsToSell"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
       ];
     };
     PropertyAvailabilityRulesUpdateResponse: {
@@ -18440,6 +18709,18 @@ export type introspection = {
           };
         };
         bookability: { name: "bookability"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
+        bookedUnitsByPk: {
+          name: "bookedUnitsByPk";
+          type: { kind: "OBJECT"; name: "BookedUnits"; ofType: null };
+        };
+        bookedUnitsCollection: {
+          name: "bookedUnitsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "BookedUnitsConnection"; ofType: null };
+          };
+        };
         bookingAlterationsByPk: {
           name: "bookingAlterationsByPk";
           type: { kind: "OBJECT"; name: "BookingAlterations"; ofType: null };
@@ -19239,6 +19520,15 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "TimeZonesConnection"; ofType: null };
+          };
+        };
+        unitsByPk: { name: "unitsByPk"; type: { kind: "OBJECT"; name: "Units"; ofType: null } };
+        unitsCollection: {
+          name: "unitsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "UnitsConnection"; ofType: null };
           };
         };
         unreadNotificationCount: {
@@ -21685,6 +21975,7 @@ export type introspection = {
           name: "departureAllowed";
           type: { kind: "SCALAR"; name: "Boolean"; ofType: null };
         };
+        unitsLeft: { name: "unitsLeft"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         closed: { name: "closed"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
       };
     };
@@ -21779,6 +22070,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "unitsLeft";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "closed";
           type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
           defaultValue: null;
@@ -21856,6 +22152,11 @@ export type introspection = {
         },
         {
           name: "departureAllowed";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "unitsLeft";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -22439,6 +22740,7 @@ export type introspection = {
         children: { name: "children"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         infants: { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         pets: { name: "pets"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        units: { name: "units"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         bookingMode: { name: "bookingMode"; type: { kind: "ENUM"; name: "BookingMode"; ofType: null } };
         currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         lines: { name: "lines"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
@@ -22567,6 +22869,11 @@ export type introspection = {
           defaultValue: null;
         },
         { name: "pets"; type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null }; defaultValue: null },
+        {
+          name: "units";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
         {
           name: "bookingMode";
           type: { kind: "INPUT_OBJECT"; name: "BookingModeFilter"; ofType: null };
@@ -22732,6 +23039,7 @@ export type introspection = {
           defaultValue: null;
         },
         { name: "pets"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        { name: "units"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "bookingMode";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
@@ -23762,6 +24070,167 @@ export type introspection = {
             name: never;
             ofType: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
           };
+          defaultValue: null;
+        },
+      ];
+    };
+    Units: {
+      kind: "OBJECT";
+      name: "Units";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        id: {
+          name: "id";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        propertyId: {
+          name: "propertyId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        name: {
+          name: "name";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        createdAt: {
+          name: "createdAt";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
+        hostBlocksCollection: {
+          name: "hostBlocksCollection";
+          type: { kind: "OBJECT"; name: "HostBlocksConnection"; ofType: null };
+        };
+        externalBlocksCollection: {
+          name: "externalBlocksCollection";
+          type: { kind: "OBJECT"; name: "ExternalBlocksConnection"; ofType: null };
+        };
+        calendarFeedsCollection: {
+          name: "calendarFeedsCollection";
+          type: { kind: "OBJECT"; name: "CalendarFeedsConnection"; ofType: null };
+        };
+      };
+    };
+    UnitsConnection: {
+      kind: "OBJECT";
+      name: "UnitsConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "UnitsEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+        totalCount: {
+          name: "totalCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+      };
+    };
+    UnitsEdge: {
+      kind: "OBJECT";
+      name: "UnitsEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "Units"; ofType: null } };
+        };
+      };
+    };
+    UnitsFilter: {
+      kind: "INPUT_OBJECT";
+      name: "UnitsFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null }; defaultValue: null },
+        {
+          name: "propertyId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "name";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "createdAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "UnitsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "UnitsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "UnitsFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    UnitsOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "UnitsOrderBy";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "propertyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "name"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "createdAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
       ];

@@ -86,13 +86,13 @@ export interface paths {
     };
     /**
      * Search properties
-     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
+     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. p_units: how many units of a property that has several; prices are for all of them. units_left: how many can be booked for these dates, null without dates. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
      */
     get: operations["get_search_properties"];
     put?: never;
     /**
      * Search properties
-     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
+     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. p_units: how many units of a property that has several; prices are for all of them. units_left: how many can be booked for these dates, null without dates. A property must have all p_amenities. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
      */
     post: operations["call_search_properties"];
     delete?: never;
@@ -158,13 +158,13 @@ export interface paths {
     };
     /**
      * Show a property's calendar
-     * @description Returns a row for each day from p_from up to but not including p_to (YYYY-MM-DD, at most 400 days). free: whether the night can be booked; else reason is past, advance_notice or unavailable. price: of the night, in minor units of currency, before discounts. min_nights, max_nights: for stays that begin on this day. arrival_allowed, departure_allowed: whether a stay may begin or end on this day.
+     * @description Returns a row for each day from p_from up to but not including p_to (YYYY-MM-DD, at most 400 days). free: whether the night can be booked; else reason is past, advance_notice or unavailable. price: of the night, in minor units of currency, before discounts. min_nights, max_nights: for stays that begin on this day. arrival_allowed, departure_allowed: whether a stay may begin or end on this day. units_left: how many units can be booked for the night, at most 1 where the property has one.
      */
     get: operations["get_property_calendar"];
     put?: never;
     /**
      * Show a property's calendar
-     * @description Returns a row for each day from p_from up to but not including p_to (YYYY-MM-DD, at most 400 days). free: whether the night can be booked; else reason is past, advance_notice or unavailable. price: of the night, in minor units of currency, before discounts. min_nights, max_nights: for stays that begin on this day. arrival_allowed, departure_allowed: whether a stay may begin or end on this day.
+     * @description Returns a row for each day from p_from up to but not including p_to (YYYY-MM-DD, at most 400 days). free: whether the night can be booked; else reason is past, advance_notice or unavailable. price: of the night, in minor units of currency, before discounts. min_nights, max_nights: for stays that begin on this day. arrival_allowed, departure_allowed: whether a stay may begin or end on this day. units_left: how many units can be booked for the night, at most 1 where the property has one.
      */
     post: operations["call_property_calendar"];
     delete?: never;
@@ -182,13 +182,13 @@ export interface paths {
     };
     /**
      * List the reasons why a stay cannot be booked
-     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, currency_not_payable, total_below_minimum, total_above_maximum.
+     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. p_units: how many units of a property that has several. Codes: not_published, invalid_party, no_adult, invalid_units, too_few_adults, too_few_units, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, unit_pinned, currency_not_payable, total_below_minimum, total_above_maximum.
      */
     get: operations["get_bookability"];
     put?: never;
     /**
      * List the reasons why a stay cannot be booked
-     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, currency_not_payable, total_below_minimum, total_above_maximum.
+     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. p_units: how many units of a property that has several. Codes: not_published, invalid_party, no_adult, invalid_units, too_few_adults, too_few_units, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, unit_pinned, currency_not_payable, total_below_minimum, total_above_maximum.
      */
     post: operations["call_bookability"];
     delete?: never;
@@ -206,13 +206,13 @@ export interface paths {
     };
     /**
      * Quote a stay
-     * @description Quotes a stay (dates as YYYY-MM-DD): what guest and host pay, line by line, the cancellation terms, and an id to book with. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.
+     * @description Quotes a stay (dates as YYYY-MM-DD), of p_units units of a property that has several: what guest and host pay, line by line, the cancellation terms, and an id to book with. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.
      */
     get: operations["get_quote_stay"];
     put?: never;
     /**
      * Quote a stay
-     * @description Quotes a stay (dates as YYYY-MM-DD): what guest and host pay, line by line, the cancellation terms, and an id to book with. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.
+     * @description Quotes a stay (dates as YYYY-MM-DD), of p_units units of a property that has several: what guest and host pay, line by line, the cancellation terms, and an id to book with. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.
      */
     post: operations["call_quote_stay"];
     delete?: never;
@@ -402,25 +402,25 @@ export interface paths {
     };
     /**
      * List a property's availability rules
-     * @description Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap.
+     * @description Ranges of dates with a minimum or maximum stay, without arrivals, without departures, or with a limit of units to sell. Ranges of one kind do not overlap.
      */
     get: operations["get_property_availability_rules"];
     put?: never;
     /**
      * Add an availability rule to a property
-     * @description Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap.
+     * @description Ranges of dates with a minimum or maximum stay, without arrivals, without departures, or with a limit of units to sell. Ranges of one kind do not overlap.
      */
     post: operations["post_property_availability_rules"];
     /**
      * Delete an availability rule
-     * @description Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap.
+     * @description Ranges of dates with a minimum or maximum stay, without arrivals, without departures, or with a limit of units to sell. Ranges of one kind do not overlap.
      */
     delete: operations["delete_property_availability_rules"];
     options?: never;
     head?: never;
     /**
      * Change an availability rule
-     * @description Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap.
+     * @description Ranges of dates with a minimum or maximum stay, without arrivals, without departures, or with a limit of units to sell. Ranges of one kind do not overlap.
      */
     patch: operations["patch_property_availability_rules"];
     trace?: never;
@@ -822,25 +822,25 @@ export interface paths {
     };
     /**
      * List your bookings
-     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates, guests or units; DELETE gives up an unpaid hold or request.
      */
     get: operations["get_bookings"];
     put?: never;
     /**
      * Book a stay
-     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates, guests or units; DELETE gives up an unpaid hold or request.
      */
     post: operations["post_bookings"];
     /**
      * Withdraw a booking that is not confirmed
-     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates, guests or units; DELETE gives up an unpaid hold or request.
      */
     delete: operations["delete_bookings"];
     options?: never;
     head?: never;
     /**
      * Propose other dates or guests for a booking
-     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates, guests or units; DELETE gives up an unpaid hold or request.
      */
     patch: operations["patch_bookings"];
     trace?: never;
@@ -1493,6 +1493,110 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/set_units": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Give a property several identical units
+     * @description Makes a property one of several identical units, 2 to 20, each sold once a night, and returns them. Names that exist keep their unit, others are added, units that are not named are removed: 409 when one has stays to come. One name or none makes it a property with one unit again.
+     */
+    post: operations["call_set_units"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/rename_unit": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Rename a unit
+     * @description Gives a unit another name; its stays remain. For the host and co-hosts with level full.
+     */
+    post: operations["call_rename_unit"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/assign_unit": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Move a booking to a unit, or pin it there
+     * @description Moves a booking to a unit; without p_unit_id and p_pin to any free one, if another platform has sold its own. Stays that are in the way move to others if they can. p_pin true: it keeps its unit, whatever other stays need; false: it may move again. p_from_unit_id: which unit to leave, for a booking of several. 409 when the unit cannot be freed. Returns the units of the booking. For the host and co-hosts.
+     */
+    post: operations["call_assign_unit"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/booking_units": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Show the units of a booking
+     * @description Returns the units of a booking: to the host, co-hosts and operators always, to the guest from the day of check-in, because until then a stay may still move. is_pinned: whether other stays cannot move it.
+     */
+    get: operations["get_booking_units"];
+    put?: never;
+    /**
+     * Show the units of a booking
+     * @description Returns the units of a booking: to the host, co-hosts and operators always, to the guest from the day of check-in, because until then a stay may still move. is_pinned: whether other stays cannot move it.
+     */
+    post: operations["call_booking_units"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/units": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List the units of a property
+     * @description The identical units of a property, such as hotel rooms. Guests book any of them; only the host and co-hosts read this table. set_units and rename_unit write it.
+     */
+    get: operations["get_units"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/property_spaces": {
     parameters: {
       query?: never;
@@ -1556,7 +1660,7 @@ export interface paths {
     put?: never;
     /**
      * Set prices, stays and closed days of many ranges of dates
-     * @description Sets up to 500 ranges of days, all or none, within 1,000 days: [{from, until, price, min_nights, max_nights, closed, closed_to_arrival, closed_to_departure}]. until is the day after the last; later ranges win; a missing key changes nothing, null returns to the season or property, or opens. Closing leaves booked nights alone. Needs calendar rights, for prices full rights. Returns their days as property_calendar does; closed: whether a block has the night.
+     * @description Sets up to 500 ranges of days, all or none, within 1,000 days: [{from, until, price, min_nights, max_nights, units_to_sell, closed, closed_to_arrival, closed_to_departure}]. until is the day after the last; later ranges win; a missing key changes nothing, null returns to the season or property, or opens. units_to_sell: how many units are sold at most, those that are included. Closing leaves booked nights alone; where a property has units, closed is the same as units_to_sell 0. Needs calendar rights, for prices full rights. Returns their days as property_calendar does; closed: whether the host closed the night.
      */
     post: operations["call_set_calendar"];
     delete?: never;
@@ -1692,7 +1796,7 @@ export interface paths {
     put?: never;
     /**
      * Import the calendar of a channel
-     * @description Imports the calendar of a channel, such as airbnb, booking_com or vrbo, from the https address that the channel shows. It is read at once, and every 30 minutes from then on. For the host and co-hosts.
+     * @description Imports the calendar of a channel, such as airbnb, booking_com or vrbo, from the https address that the channel shows. It is read at once, and every 30 minutes from then on. p_unit_id: the unit that it is about; without it a stay there takes any free unit. For the host and co-hosts.
      */
     post: operations["call_create_calendar_feed"];
     delete?: never;
@@ -1832,7 +1936,7 @@ export interface paths {
     put?: never;
     /**
      * Show the calendar link for a channel
-     * @description Returns the path of a property's calendar for a channel, such as airbnb, booking_com or vrbo. After the project's URL it is what the channel imports; who has it can read the calendar. For the host and co-hosts.
+     * @description Returns the path of the calendar of a property, or of one of its units, for a channel, such as airbnb, booking_com or vrbo. After the project's URL it is what the channel imports; who has it can read the calendar. For the host and co-hosts.
      */
     post: operations["call_reveal_calendar_link"];
     delete?: never;
@@ -1852,7 +1956,7 @@ export interface paths {
     put?: never;
     /**
      * Replace the calendar link for a channel
-     * @description Replaces the path of a property's calendar for a channel and returns the new one; the old one stops working. For the host and co-hosts.
+     * @description Replaces the path of the calendar of a property, or of one of its units, for a channel and returns the new one; the old one stops working. For the host and co-hosts.
      */
     post: operations["call_rotate_calendar_link"];
     delete?: never;
@@ -1870,7 +1974,7 @@ export interface paths {
     };
     /**
      * List the taken nights of a property
-     * @description Which nights are taken, with a row for each space that the property takes. Only the database writes it; other people see availability through property_calendar, bookability and search_properties.
+     * @description Which nights are taken, with a row for each space that the property takes, or for each unit of the booking. Only the database writes it; other people see availability through property_calendar, bookability and search_properties.
      */
     get: operations["get_occupancies"];
     put?: never;
@@ -4512,6 +4616,11 @@ export interface components {
        * @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property.
        */
       calendar_id?: string | null;
+      /**
+       * Format: int32
+       * @description Number of identical units, each of which can be booked. Changed by set_units.
+       */
+      unit_count: number;
       /** @description One line of up to 150 characters. */
       title: string;
       /** @description Plain text of up to 10,000 characters. */
@@ -5289,7 +5398,7 @@ export interface components {
       /** @description Conditions: before_check_in ("5 days" or "24 hours": at least that long before check-in, in local time), since_confirmation ("48 hours": at most that long after the confirmation), confirmed_before_check_in ("7 days": confirmed at least that long before check-in), under_nights (the stay has fewer nights). Result: the host keeps the nights stayed and nights_kept more; the guest gets back refund_percent of the others. */
       steps?: unknown;
     };
-    /** @description Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap. */
+    /** @description Ranges of dates with a minimum or maximum stay, without arrivals, without departures, or with a limit of units to sell. Ranges of one kind do not overlap. */
     property_availability_rules: {
       /**
        * Format: uuid
@@ -5305,7 +5414,7 @@ export interface components {
        * @description What the rule limits.
        * @enum {string}
        */
-      kind: "nights" | "closed_to_arrival" | "closed_to_departure";
+      kind: "nights" | "closed_to_arrival" | "closed_to_departure" | "units_to_sell";
       /**
        * Format: date
        * @description First day.
@@ -5326,6 +5435,11 @@ export interface components {
        * @description Maximum stay for check-in during the range; null for that of the season or property.
        */
       max_nights?: number | null;
+      /**
+       * Format: int32
+       * @description How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only.
+       */
+      units_to_sell?: number | null;
       /** Format: date-time */
       created_at: string;
       /** Format: date-time */
@@ -5346,7 +5460,7 @@ export interface components {
        * @description What the rule limits.
        * @enum {string}
        */
-      kind: "nights" | "closed_to_arrival" | "closed_to_departure";
+      kind: "nights" | "closed_to_arrival" | "closed_to_departure" | "units_to_sell";
       /**
        * Format: date
        * @description First day.
@@ -5367,13 +5481,18 @@ export interface components {
        * @description Maximum stay for check-in during the range; null for that of the season or property.
        */
       max_nights?: number | null;
+      /**
+       * Format: int32
+       * @description How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only.
+       */
+      units_to_sell?: number | null;
     };
     "property_availability_rules.update": {
       /**
        * @description What the rule limits.
        * @enum {string}
        */
-      kind?: "nights" | "closed_to_arrival" | "closed_to_departure";
+      kind?: "nights" | "closed_to_arrival" | "closed_to_departure" | "units_to_sell";
       /**
        * Format: date
        * @description First day.
@@ -5394,6 +5513,11 @@ export interface components {
        * @description Maximum stay for check-in during the range; null for that of the season or property.
        */
       max_nights?: number | null;
+      /**
+       * Format: int32
+       * @description How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only.
+       */
+      units_to_sell?: number | null;
     };
     /** @description Prices of single nights, which replace all other prices. Ranges of a property do not overlap. */
     property_date_overrides: {
@@ -6028,7 +6152,7 @@ export interface components {
       /** @description Whether people with the link may join the list and edit it. */
       can_join?: boolean;
     };
-    /** @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request. */
+    /** @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates, guests or units; DELETE gives up an unpaid hold or request. */
     bookings: {
       /**
        * Format: uuid
@@ -6117,6 +6241,11 @@ export interface components {
        * @description Number of pets.
        */
       pets?: number | null;
+      /**
+       * Format: int32
+       * @description Number of units of the property, 1 unless it has several.
+       */
+      units?: number | null;
       /**
        * @description instant, or request when the host had to accept it.
        * @enum {string|null}
@@ -6214,6 +6343,11 @@ export interface components {
        */
       pets?: number | null;
       /**
+       * Format: int32
+       * @description Number of units of the property, 1 unless it has several.
+       */
+      units?: number | null;
+      /**
        * Format: uuid
        * @description The quote to book with. When the offer has changed, booking answers 409 with the new quote.
        */
@@ -6252,6 +6386,11 @@ export interface components {
        * @description Number of pets.
        */
       pets?: number | null;
+      /**
+       * Format: int32
+       * @description Number of units of the property, 1 unless it has several.
+       */
+      units?: number | null;
     };
     /** @description The lines of a booking, copied from its quote; they sum to its totals. Guest, host and operators can read them; co-hosts cannot, because they show what the host receives. */
     booking_line_items: {
@@ -6382,6 +6521,11 @@ export interface components {
        * @description Proposed number of pets.
        */
       pets: number;
+      /**
+       * Format: int32
+       * @description Proposed number of units.
+       */
+      units: number;
       /** @description Currency of the booking. This is a Foreign Key to `currencies.code`. */
       currency: string;
       /**
@@ -7009,6 +7153,23 @@ export interface components {
       /** Format: date-time */
       updated_at: string;
     };
+    /** @description The identical units of a property, such as hotel rooms. Guests book any of them; only the host and co-hosts read this table. set_units and rename_unit write it. */
+    units: {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id: string;
+      /**
+       * Format: uuid
+       * @description This is a Foreign Key to `properties.id`.
+       */
+      property_id: string;
+      /** @description The name or number on the door. Guests read that of their unit from the day of check-in. */
+      name: string;
+      /** Format: date-time */
+      created_at: string;
+    };
     /** @description The spaces that a property takes: its own, and those of the properties that link_properties made its parts. Properties that share one cannot both be booked. */
     property_spaces: {
       /**
@@ -7268,6 +7429,11 @@ export interface components {
        * @description The day after the last night.
        */
       check_out: string;
+      /**
+       * Format: uuid
+       * @description The unit that is blocked; null for all units of the property. This is a Foreign Key to `units.id`.
+       */
+      unit_id?: string | null;
       /** @description Only the host and co-hosts can read it. */
       note: string;
       /**
@@ -7301,6 +7467,11 @@ export interface components {
        * @description The day after the last night.
        */
       check_out: string;
+      /**
+       * Format: uuid
+       * @description The unit that is blocked; null for all units of the property. This is a Foreign Key to `units.id`.
+       */
+      unit_id?: string | null;
       /** @description Only the host and co-hosts can read it. */
       note?: string;
     };
@@ -7315,6 +7486,11 @@ export interface components {
        * @description The day after the last night.
        */
       check_out?: string;
+      /**
+       * Format: uuid
+       * @description The unit that is blocked; null for all units of the property. This is a Foreign Key to `units.id`.
+       */
+      unit_id?: string | null;
       /** @description Only the host and co-hosts can read it. */
       note?: string;
     };
@@ -7344,6 +7520,11 @@ export interface components {
        * @description The day after the last night.
        */
       check_out: string;
+      /**
+       * Format: uuid
+       * @description The unit that was sold there; null for any unit: one that is free, if there is one. This is a Foreign Key to `units.id`.
+       */
+      unit_id?: string | null;
       /** Format: date-time */
       created_at: string;
       /** Format: date-time */
@@ -7369,6 +7550,11 @@ export interface components {
        * @description The day after the last night.
        */
       check_out: string;
+      /**
+       * Format: uuid
+       * @description The unit that was sold there; null for any unit: one that is free, if there is one. This is a Foreign Key to `units.id`.
+       */
+      unit_id?: string | null;
     };
     "external_blocks.update": {
       /** @description Name of the feed, such as airbnb. */
@@ -7385,6 +7571,11 @@ export interface components {
        * @description The day after the last night.
        */
       check_out?: string;
+      /**
+       * Format: uuid
+       * @description The unit that was sold there; null for any unit: one that is free, if there is one. This is a Foreign Key to `units.id`.
+       */
+      unit_id?: string | null;
     };
     /** @description Calendars of other channels that a property imports, at most 20 a property. Functions create and change them; the nights are in external_blocks. */
     calendar_feeds: {
@@ -7398,6 +7589,11 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
+      /**
+       * Format: uuid
+       * @description The unit whose calendar it is; null for any unit of the property. This is a Foreign Key to `units.id`.
+       */
+      unit_id?: string | null;
       /** @description The channel, such as airbnb, booking_com or vrbo; the source of its nights in external_blocks. */
       channel: string;
       /** @description The host name of the calendar's address; the rest is secret. */
@@ -7501,7 +7697,7 @@ export interface components {
        */
       closed_reason?: "booking_gone" | "channel_gone" | "same_guest" | "stay_over" | null;
     };
-    /** @description Which nights are taken, with a row for each space that the property takes. Only the database writes it; other people see availability through property_calendar, bookability and search_properties. */
+    /** @description Which nights are taken, with a row for each space that the property takes, or for each unit of the booking. Only the database writes it; other people see availability through property_calendar, bookability and search_properties. */
     occupancies: {
       /**
        * Format: int64
@@ -7515,7 +7711,7 @@ export interface components {
       property_id: string;
       /**
        * Format: uuid
-       * @description The property's own space, whose id is the property's, or that of a linked property.
+       * @description The property's own space, whose id is the property's, or that of a linked property; of a property with units, the unit.
        */
       space_id: string;
       /**
@@ -7548,6 +7744,8 @@ export interface components {
        * @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end.
        */
       expires_at?: string | null;
+      /** @description Whether the stay keeps its unit, whatever other stays need. */
+      is_pinned: boolean;
       /** Format: uuid */
       booking_id?: string | null;
       /** Format: date-time */
@@ -8945,6 +9143,8 @@ export interface components {
     limit: number;
     "rowFilter.calendar_feeds.id": components["schemas"]["Filter"];
     "rowFilter.calendar_feeds.property_id": components["schemas"]["Filter"];
+    /** @description The unit whose calendar it is; null for any unit of the property. */
+    "rowFilter.calendar_feeds.unit_id": components["schemas"]["Filter"];
     /** @description The channel, such as airbnb, booking_com or vrbo; the source of its nights in external_blocks. */
     "rowFilter.calendar_feeds.channel": components["schemas"]["Filter"];
     /** @description The host name of the calendar's address; the rest is secret. */
@@ -9160,6 +9360,8 @@ export interface components {
     "rowFilter.booking_alterations.infants": components["schemas"]["Filter"];
     /** @description Proposed number of pets. */
     "rowFilter.booking_alterations.pets": components["schemas"]["Filter"];
+    /** @description Proposed number of units. */
+    "rowFilter.booking_alterations.units": components["schemas"]["Filter"];
     /** @description Currency of the booking. */
     "rowFilter.booking_alterations.currency": components["schemas"]["Filter"];
     /** @description What the guest would pay for the booking, in minor units. */
@@ -9194,6 +9396,11 @@ export interface components {
     /** @description Person who wrote this version; null when the service role did. */
     "rowFilter.house_rules.created_by": components["schemas"]["Filter"];
     "rowFilter.house_rules.created_at": components["schemas"]["Filter"];
+    "rowFilter.units.id": components["schemas"]["Filter"];
+    "rowFilter.units.property_id": components["schemas"]["Filter"];
+    /** @description The name or number on the door. Guests read that of their unit from the day of check-in. */
+    "rowFilter.units.name": components["schemas"]["Filter"];
+    "rowFilter.units.created_at": components["schemas"]["Filter"];
     "rowFilter.property_seasons.id": components["schemas"]["Filter"];
     "rowFilter.property_seasons.property_id": components["schemas"]["Filter"];
     /** @description Name of the season, such as "Summer". */
@@ -9261,6 +9468,8 @@ export interface components {
     "rowFilter.host_blocks.check_in": components["schemas"]["Filter"];
     /** @description The day after the last night. */
     "rowFilter.host_blocks.check_out": components["schemas"]["Filter"];
+    /** @description The unit that is blocked; null for all units of the property. */
+    "rowFilter.host_blocks.unit_id": components["schemas"]["Filter"];
     /** @description Only the host and co-hosts can read it. */
     "rowFilter.host_blocks.note": components["schemas"]["Filter"];
     /** @description Who created it; null for the service role. */
@@ -9339,6 +9548,8 @@ export interface components {
     "rowFilter.bookings.infants": components["schemas"]["Filter"];
     /** @description Number of pets. */
     "rowFilter.bookings.pets": components["schemas"]["Filter"];
+    /** @description Number of units of the property, 1 unless it has several. */
+    "rowFilter.bookings.units": components["schemas"]["Filter"];
     /** @description instant, or request when the host had to accept it. */
     "rowFilter.bookings.booking_mode": components["schemas"]["Filter"];
     /** @description ISO 4217 code of every amount. */
@@ -9679,7 +9890,7 @@ export interface components {
     "rowFilter.occupancies.id": components["schemas"]["Filter"];
     /** @description The property that was booked or blocked. */
     "rowFilter.occupancies.property_id": components["schemas"]["Filter"];
-    /** @description The property's own space, whose id is the property's, or that of a linked property. */
+    /** @description The property's own space, whose id is the property's, or that of a linked property; of a property with units, the unit. */
     "rowFilter.occupancies.space_id": components["schemas"]["Filter"];
     /** @description What takes the nights. */
     "rowFilter.occupancies.kind": components["schemas"]["Filter"];
@@ -9693,6 +9904,8 @@ export interface components {
     "rowFilter.occupancies.preparation_after": components["schemas"]["Filter"];
     /** @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end. */
     "rowFilter.occupancies.expires_at": components["schemas"]["Filter"];
+    /** @description Whether the stay keeps its unit, whatever other stays need. */
+    "rowFilter.occupancies.is_pinned": components["schemas"]["Filter"];
     "rowFilter.occupancies.booking_id": components["schemas"]["Filter"];
     "rowFilter.occupancies.created_at": components["schemas"]["Filter"];
     "rowFilter.occupancies.host_block_id": components["schemas"]["Filter"];
@@ -9747,6 +9960,8 @@ export interface components {
     "rowFilter.property_availability_rules.min_nights": components["schemas"]["Filter"];
     /** @description Maximum stay for check-in during the range; null for that of the season or property. */
     "rowFilter.property_availability_rules.max_nights": components["schemas"]["Filter"];
+    /** @description How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only. */
+    "rowFilter.property_availability_rules.units_to_sell": components["schemas"]["Filter"];
     "rowFilter.property_availability_rules.created_at": components["schemas"]["Filter"];
     "rowFilter.property_availability_rules.updated_at": components["schemas"]["Filter"];
     "rowFilter.notifications.id": components["schemas"]["Filter"];
@@ -9846,6 +10061,8 @@ export interface components {
     "rowFilter.properties.published_at": components["schemas"]["Filter"];
     /** @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property. */
     "rowFilter.properties.calendar_id": components["schemas"]["Filter"];
+    /** @description Number of identical units, each of which can be booked. Changed by set_units. */
+    "rowFilter.properties.unit_count": components["schemas"]["Filter"];
     /** @description One line of up to 150 characters. */
     "rowFilter.properties.title": components["schemas"]["Filter"];
     /** @description Plain text of up to 10,000 characters. */
@@ -9965,6 +10182,8 @@ export interface components {
     "rowFilter.external_blocks.check_in": components["schemas"]["Filter"];
     /** @description The day after the last night. */
     "rowFilter.external_blocks.check_out": components["schemas"]["Filter"];
+    /** @description The unit that was sold there; null for any unit: one that is free, if there is one. */
+    "rowFilter.external_blocks.unit_id": components["schemas"]["Filter"];
     "rowFilter.external_blocks.created_at": components["schemas"]["Filter"];
     "rowFilter.external_blocks.updated_at": components["schemas"]["Filter"];
     "rowFilter.audit_log.id": components["schemas"]["Filter"];
@@ -10280,6 +10499,7 @@ export interface operations {
         p_sort?: string;
         p_south?: number;
         p_text?: string;
+        p_units?: number;
         p_weekend?: boolean;
         p_west?: number;
       };
@@ -10367,6 +10587,8 @@ export interface operations {
             /** Format: int64 */
             shown_price_per_night: number | null;
             is_approximate: boolean | null;
+            /** Format: int32 */
+            units_left: number | null;
           }[];
         };
       };
@@ -10380,7 +10602,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10451,6 +10682,8 @@ export interface operations {
           /** Format: double */
           p_south?: number;
           p_text?: string;
+          /** Format: int32 */
+          p_units?: number;
           p_weekend?: boolean;
           /** Format: double */
           p_west?: number;
@@ -10536,6 +10769,8 @@ export interface operations {
             /** Format: int64 */
             shown_price_per_night: number | null;
             is_approximate: boolean | null;
+            /** Format: int32 */
+            units_left: number | null;
           }[];
         };
       };
@@ -10549,7 +10784,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10600,6 +10844,7 @@ export interface operations {
         p_room_types?: string;
         p_south?: number;
         p_text?: string;
+        p_units?: number;
         p_weekend?: boolean;
         p_west?: number;
       };
@@ -10632,7 +10877,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10699,6 +10953,8 @@ export interface operations {
           /** Format: double */
           p_south?: number;
           p_text?: string;
+          /** Format: int32 */
+          p_units?: number;
           p_weekend?: boolean;
           /** Format: double */
           p_west?: number;
@@ -10729,7 +10985,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10780,6 +11045,7 @@ export interface operations {
         p_room_types?: string;
         p_south?: number;
         p_text?: string;
+        p_units?: number;
         p_weekend?: boolean;
         p_west?: number;
       };
@@ -10818,7 +11084,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10885,6 +11160,8 @@ export interface operations {
           /** Format: double */
           p_south?: number;
           p_text?: string;
+          /** Format: int32 */
+          p_units?: number;
           p_weekend?: boolean;
           /** Format: double */
           p_west?: number;
@@ -10921,7 +11198,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10969,6 +11255,8 @@ export interface operations {
             max_nights: number | null;
             arrival_allowed: boolean | null;
             departure_allowed: boolean | null;
+            /** Format: int32 */
+            units_left: number | null;
           }[];
         };
       };
@@ -11040,6 +11328,8 @@ export interface operations {
             max_nights: number | null;
             arrival_allowed: boolean | null;
             departure_allowed: boolean | null;
+            /** Format: int32 */
+            units_left: number | null;
           }[];
         };
       };
@@ -11087,6 +11377,7 @@ export interface operations {
         p_pets?: number;
         /** @example 5eed0000-0000-4000-8000-000000000104 */
         p_property_id: string;
+        p_units?: number;
       };
       header?: never;
       path?: never;
@@ -11121,7 +11412,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11130,7 +11421,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11164,6 +11455,8 @@ export interface operations {
           p_pets?: number;
           /** Format: uuid */
           p_property_id: string;
+          /** Format: int32 */
+          p_units?: number;
         };
       };
     };
@@ -11195,7 +11488,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11204,7 +11497,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11230,6 +11523,7 @@ export interface operations {
         p_pets?: number;
         /** @example 5eed0000-0000-4000-8000-000000000104 */
         p_property_id: string;
+        p_units?: number;
       };
       header?: never;
       path?: never;
@@ -11270,6 +11564,11 @@ export interface operations {
             infants: number | null;
             /** Format: int32 */
             pets: number | null;
+            /**
+             * Format: int32
+             * @description Number of units of the property.
+             */
+            units: number | null;
             /** @enum {string|null} */
             booking_mode: "instant" | "request" | null;
             currency: string | null;
@@ -11428,7 +11727,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11437,7 +11736,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11471,6 +11770,8 @@ export interface operations {
           p_pets?: number;
           /** Format: uuid */
           p_property_id: string;
+          /** Format: int32 */
+          p_units?: number;
         };
       };
     };
@@ -11508,6 +11809,11 @@ export interface operations {
             infants: number | null;
             /** Format: int32 */
             pets: number | null;
+            /**
+             * Format: int32
+             * @description Number of units of the property.
+             */
+            units: number | null;
             /** @enum {string|null} */
             booking_mode: "instant" | "request" | null;
             currency: string | null;
@@ -11666,7 +11972,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11675,7 +11981,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11783,6 +12089,8 @@ export interface operations {
         published_at?: components["parameters"]["rowFilter.properties.published_at"];
         /** @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property. */
         calendar_id?: components["parameters"]["rowFilter.properties.calendar_id"];
+        /** @description Number of identical units, each of which can be booked. Changed by set_units. */
+        unit_count?: components["parameters"]["rowFilter.properties.unit_count"];
         /** @description One line of up to 150 characters. */
         title?: components["parameters"]["rowFilter.properties.title"];
         /** @description Plain text of up to 10,000 characters. */
@@ -12017,6 +12325,8 @@ export interface operations {
         published_at?: components["parameters"]["rowFilter.properties.published_at"];
         /** @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property. */
         calendar_id?: components["parameters"]["rowFilter.properties.calendar_id"];
+        /** @description Number of identical units, each of which can be booked. Changed by set_units. */
+        unit_count?: components["parameters"]["rowFilter.properties.unit_count"];
         /** @description One line of up to 150 characters. */
         title?: components["parameters"]["rowFilter.properties.title"];
         /** @description Plain text of up to 10,000 characters. */
@@ -12143,7 +12453,7 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `figures_not_yours`, `property_status_change_not_allowed`, `suspended`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `figures_not_yours`, `property_status_change_not_allowed`, `suspended`, `transition_not_yours`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -12152,7 +12462,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `occupancy_is_fixed`, `overbooking_closed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`, `space_of_another_property`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12161,7 +12480,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `figures_of_none`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_properties`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `attachment_not_found`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `figures_of_none`, `inquiry_about_own_property`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reason_is_plain`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_properties`, `unit_of_another_property`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12170,7 +12489,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -12204,6 +12523,8 @@ export interface operations {
         published_at?: components["parameters"]["rowFilter.properties.published_at"];
         /** @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property. */
         calendar_id?: components["parameters"]["rowFilter.properties.calendar_id"];
+        /** @description Number of identical units, each of which can be booked. Changed by set_units. */
+        unit_count?: components["parameters"]["rowFilter.properties.unit_count"];
         /** @description One line of up to 150 characters. */
         title?: components["parameters"]["rowFilter.properties.title"];
         /** @description Plain text of up to 10,000 characters. */
@@ -13276,6 +13597,8 @@ export interface operations {
         min_nights?: components["parameters"]["rowFilter.property_availability_rules.min_nights"];
         /** @description Maximum stay for check-in during the range; null for that of the season or property. */
         max_nights?: components["parameters"]["rowFilter.property_availability_rules.max_nights"];
+        /** @description How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only. */
+        units_to_sell?: components["parameters"]["rowFilter.property_availability_rules.units_to_sell"];
         created_at?: components["parameters"]["rowFilter.property_availability_rules.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_availability_rules.updated_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
@@ -13397,7 +13720,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `property_has_one_unit`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `units_belong_to_their_kind`, `units_to_sell_range`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13424,6 +13747,8 @@ export interface operations {
         min_nights?: components["parameters"]["rowFilter.property_availability_rules.min_nights"];
         /** @description Maximum stay for check-in during the range; null for that of the season or property. */
         max_nights?: components["parameters"]["rowFilter.property_availability_rules.max_nights"];
+        /** @description How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only. */
+        units_to_sell?: components["parameters"]["rowFilter.property_availability_rules.units_to_sell"];
         created_at?: components["parameters"]["rowFilter.property_availability_rules.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_availability_rules.updated_at"];
       };
@@ -13482,6 +13807,8 @@ export interface operations {
         min_nights?: components["parameters"]["rowFilter.property_availability_rules.min_nights"];
         /** @description Maximum stay for check-in during the range; null for that of the season or property. */
         max_nights?: components["parameters"]["rowFilter.property_availability_rules.max_nights"];
+        /** @description How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only. */
+        units_to_sell?: components["parameters"]["rowFilter.property_availability_rules.units_to_sell"];
         created_at?: components["parameters"]["rowFilter.property_availability_rules.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_availability_rules.updated_at"];
       };
@@ -13542,7 +13869,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `key_is_fixed`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `key_is_fixed`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `property_has_one_unit`, `reference_not_found`, `row_sent_twice`, `units_belong_to_their_kind`, `units_to_sell_range`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16101,6 +16428,8 @@ export interface operations {
         infants?: components["parameters"]["rowFilter.bookings.infants"];
         /** @description Number of pets. */
         pets?: components["parameters"]["rowFilter.bookings.pets"];
+        /** @description Number of units of the property, 1 unless it has several. */
+        units?: components["parameters"]["rowFilter.bookings.units"];
         /** @description instant, or request when the host had to accept it. */
         booking_mode?: components["parameters"]["rowFilter.bookings.booking_mode"];
         /** @description ISO 4217 code of every amount. */
@@ -16262,7 +16591,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16271,7 +16600,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `idempotency_key_length`, `idempotency_key_reused`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `own_property`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `idempotency_key_length`, `idempotency_key_reused`, `inquiry_about_own_property`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `own_property`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16332,6 +16661,8 @@ export interface operations {
         infants?: components["parameters"]["rowFilter.bookings.infants"];
         /** @description Number of pets. */
         pets?: components["parameters"]["rowFilter.bookings.pets"];
+        /** @description Number of units of the property, 1 unless it has several. */
+        units?: components["parameters"]["rowFilter.bookings.units"];
         /** @description instant, or request when the host had to accept it. */
         booking_mode?: components["parameters"]["rowFilter.bookings.booking_mode"];
         /** @description ISO 4217 code of every amount. */
@@ -16419,7 +16750,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16489,6 +16820,8 @@ export interface operations {
         infants?: components["parameters"]["rowFilter.bookings.infants"];
         /** @description Number of pets. */
         pets?: components["parameters"]["rowFilter.bookings.pets"];
+        /** @description Number of units of the property, 1 unless it has several. */
+        units?: components["parameters"]["rowFilter.bookings.units"];
         /** @description instant, or request when the host had to accept it. */
         booking_mode?: components["parameters"]["rowFilter.bookings.booking_mode"];
         /** @description ISO 4217 code of every amount. */
@@ -16580,7 +16913,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16589,7 +16922,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `no_change`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `no_change`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16720,6 +17053,8 @@ export interface operations {
         infants?: components["parameters"]["rowFilter.booking_alterations.infants"];
         /** @description Proposed number of pets. */
         pets?: components["parameters"]["rowFilter.booking_alterations.pets"];
+        /** @description Proposed number of units. */
+        units?: components["parameters"]["rowFilter.booking_alterations.units"];
         /** @description Currency of the booking. */
         currency?: components["parameters"]["rowFilter.booking_alterations.currency"];
         /** @description What the guest would pay for the booking, in minor units. */
@@ -16841,7 +17176,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `space_of_another_property`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `space_of_another_property`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16850,7 +17185,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16933,7 +17268,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `space_of_another_property`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `space_of_another_property`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16942,7 +17277,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17393,7 +17728,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17486,7 +17821,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -19537,7 +19872,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `attachment_not_found`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `inquiry_about_own_property`, `invalid_parts`, `key_is_fixed`, `max_guests_missing`, `parts_go_round`, `parts_of_another_host`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reason_is_plain`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_spaces`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `attachment_not_found`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `inquiry_about_own_property`, `invalid_parts`, `key_is_fixed`, `max_guests_missing`, `parts_go_round`, `parts_of_another_host`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reason_is_plain`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_spaces`, `units_have_no_parts`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -19656,6 +19991,411 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
+    };
+  };
+  call_set_units: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_names: string[];
+          /** Format: uuid */
+          p_property_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["units"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `property_status_change_not_allowed`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`, `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `first_unit_remains`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `attachment_not_found`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `inquiry_about_own_property`, `invalid_units_list`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reason_is_plain`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_spaces`, `unit_of_another_property`, `units_share_spaces`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_rename_unit: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_name: string;
+          /** Format: uuid */
+          p_unit_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["units"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `unit_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `unit_name_taken`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `invalid_units_list`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_assign_unit: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_booking_id: string;
+          /** Format: uuid */
+          p_from_unit_id?: string;
+          p_pin?: boolean;
+          /** Format: uuid */
+          p_unit_id?: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: uuid */
+            unit_id: string | null;
+            name: string | null;
+            is_pinned: boolean | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_has_no_unit`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `unit_of_another_property`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  get_booking_units: {
+    parameters: {
+      query: {
+        p_booking_id: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: uuid */
+            unit_id: string | null;
+            name: string | null;
+            is_pinned: boolean | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      404: components["responses"]["404"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_booking_units: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_booking_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: uuid */
+            unit_id: string | null;
+            name: string | null;
+            is_pinned: boolean | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      404: components["responses"]["404"];
+      default: components["responses"]["default"];
+    };
+  };
+  get_units: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.units.id"];
+        property_id?: components["parameters"]["rowFilter.units.property_id"];
+        /** @description The name or number on the door. Guests read that of their unit from the day of check-in. */
+        name?: components["parameters"]["rowFilter.units.name"];
+        created_at?: components["parameters"]["rowFilter.units.created_at"];
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
+        select?: components["parameters"]["select"];
+        /** @description Columns to sort by: `created_at.desc,id`. */
+        order?: components["parameters"]["order"];
+        /** @description The number of rows to skip. */
+        offset?: components["parameters"]["offset"];
+        /** @description The largest number of rows. */
+        limit?: components["parameters"]["limit"];
+      };
+      header?: {
+        /** @description First and last row, from 0: `0-19`. */
+        Range?: components["parameters"]["range"];
+        /** @description `items`. */
+        "Range-Unit"?: components["parameters"]["rangeUnit"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["units"][];
+        };
+      };
+      /** @description The part of the rows that `limit` or `Range` asks for. */
+      206: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["units"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      406: components["responses"]["406"];
+      416: components["responses"]["416"];
       default: components["responses"]["default"];
     };
   };
@@ -20122,6 +20862,8 @@ export interface operations {
             max_nights: number | null;
             arrival_allowed: boolean | null;
             departure_allowed: boolean | null;
+            /** Format: int32 */
+            units_left: number | null;
             closed: boolean | null;
           }[];
         };
@@ -20154,7 +20896,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `dates_overlap`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `dates_overlap`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20163,7 +20905,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_not_in_steps`, `attachment_not_found`, `calendar_nights_not_in_order`, `calendar_range_not_in_order`, `calendar_ranges_invalid`, `calendar_span_too_long`, `closed_to_arrival`, `closed_to_departure`, `currency_differs_from_property`, `inquiry_about_own_property`, `key_is_fixed`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reason_is_plain`, `reference_not_found`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_not_in_steps`, `attachment_not_found`, `calendar_nights_not_in_order`, `calendar_range_not_in_order`, `calendar_ranges_invalid`, `calendar_span_too_long`, `closed_to_arrival`, `closed_to_departure`, `currency_differs_from_property`, `inquiry_about_own_property`, `key_is_fixed`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_has_one_unit`, `property_row_limit_exceeded`, `reason_is_plain`, `reference_not_found`, `unit_of_another_property`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -20526,6 +21268,8 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.host_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.host_blocks.check_out"];
+        /** @description The unit that is blocked; null for all units of the property. */
+        unit_id?: components["parameters"]["rowFilter.host_blocks.unit_id"];
         /** @description Only the host and co-hosts can read it. */
         note?: components["parameters"]["rowFilter.host_blocks.note"];
         /** @description Who created it; null for the service role. */
@@ -20652,7 +21396,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20661,7 +21405,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `host_blocks_dates_are_in_order`, `inquiry_about_own_property`, `note_is_plain`, `property_row_limit_exceeded`, `reason_is_plain`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `host_blocks_dates_are_in_order`, `inquiry_about_own_property`, `note_is_plain`, `property_row_limit_exceeded`, `reason_is_plain`, `reference_not_found`, `row_sent_twice`, `unit_of_another_property`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -20700,6 +21444,8 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.host_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.host_blocks.check_out"];
+        /** @description The unit that is blocked; null for all units of the property. */
+        unit_id?: components["parameters"]["rowFilter.host_blocks.unit_id"];
         /** @description Only the host and co-hosts can read it. */
         note?: components["parameters"]["rowFilter.host_blocks.note"];
         /** @description Who created it; null for the service role. */
@@ -20773,6 +21519,8 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.host_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.host_blocks.check_out"];
+        /** @description The unit that is blocked; null for all units of the property. */
+        unit_id?: components["parameters"]["rowFilter.host_blocks.unit_id"];
         /** @description Only the host and co-hosts can read it. */
         note?: components["parameters"]["rowFilter.host_blocks.note"];
         /** @description Who created it; null for the service role. */
@@ -20837,7 +21585,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20846,7 +21594,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `host_blocks_dates_are_in_order`, `inquiry_about_own_property`, `key_is_fixed`, `note_is_plain`, `reason_is_plain`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `host_blocks_dates_are_in_order`, `inquiry_about_own_property`, `key_is_fixed`, `note_is_plain`, `reason_is_plain`, `reference_not_found`, `row_sent_twice`, `unit_of_another_property`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -20889,6 +21637,8 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.external_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.external_blocks.check_out"];
+        /** @description The unit that was sold there; null for any unit: one that is free, if there is one. */
+        unit_id?: components["parameters"]["rowFilter.external_blocks.unit_id"];
         created_at?: components["parameters"]["rowFilter.external_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.external_blocks.updated_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
@@ -21011,7 +21761,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21020,7 +21770,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `unit_of_another_property`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21063,6 +21813,8 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.external_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.external_blocks.check_out"];
+        /** @description The unit that was sold there; null for any unit: one that is free, if there is one. */
+        unit_id?: components["parameters"]["rowFilter.external_blocks.unit_id"];
         created_at?: components["parameters"]["rowFilter.external_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.external_blocks.updated_at"];
       };
@@ -21136,6 +21888,8 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.external_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.external_blocks.check_out"];
+        /** @description The unit that was sold there; null for any unit: one that is free, if there is one. */
+        unit_id?: components["parameters"]["rowFilter.external_blocks.unit_id"];
         created_at?: components["parameters"]["rowFilter.external_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.external_blocks.updated_at"];
       };
@@ -21196,7 +21950,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21205,7 +21959,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `unit_of_another_property`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21240,6 +21994,8 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.calendar_feeds.id"];
         property_id?: components["parameters"]["rowFilter.calendar_feeds.property_id"];
+        /** @description The unit whose calendar it is; null for any unit of the property. */
+        unit_id?: components["parameters"]["rowFilter.calendar_feeds.unit_id"];
         /** @description The channel, such as airbnb, booking_com or vrbo; the source of its nights in external_blocks. */
         channel?: components["parameters"]["rowFilter.calendar_feeds.channel"];
         /** @description The host name of the calendar's address; the rest is secret. */
@@ -21331,6 +22087,8 @@ export interface operations {
           p_channel: string;
           /** Format: uuid */
           p_property_id: string;
+          /** Format: uuid */
+          p_unit_id?: string;
           p_url: string;
         };
       };
@@ -21364,7 +22122,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `feed_url_is_https`, `property_row_limit_exceeded`. */
+      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `feed_url_is_https`, `property_row_limit_exceeded`, `unit_of_another_property`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21827,6 +22585,8 @@ export interface operations {
           p_channel: string;
           /** Format: uuid */
           p_property_id: string;
+          /** Format: uuid */
+          p_unit_id?: string;
         };
       };
     };
@@ -21859,7 +22619,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `too_many_calendar_links`. */
+      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `too_many_calendar_links`, `unit_of_another_property`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21893,6 +22653,8 @@ export interface operations {
           p_channel: string;
           /** Format: uuid */
           p_property_id: string;
+          /** Format: uuid */
+          p_unit_id?: string;
         };
       };
     };
@@ -21925,7 +22687,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `too_many_calendar_links`. */
+      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `too_many_calendar_links`, `unit_of_another_property`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21952,7 +22714,7 @@ export interface operations {
         id?: components["parameters"]["rowFilter.occupancies.id"];
         /** @description The property that was booked or blocked. */
         property_id?: components["parameters"]["rowFilter.occupancies.property_id"];
-        /** @description The property's own space, whose id is the property's, or that of a linked property. */
+        /** @description The property's own space, whose id is the property's, or that of a linked property; of a property with units, the unit. */
         space_id?: components["parameters"]["rowFilter.occupancies.space_id"];
         /** @description What takes the nights. */
         kind?: components["parameters"]["rowFilter.occupancies.kind"];
@@ -21966,6 +22728,8 @@ export interface operations {
         preparation_after?: components["parameters"]["rowFilter.occupancies.preparation_after"];
         /** @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end. */
         expires_at?: components["parameters"]["rowFilter.occupancies.expires_at"];
+        /** @description Whether the stay keeps its unit, whatever other stays need. */
+        is_pinned?: components["parameters"]["rowFilter.occupancies.is_pinned"];
         booking_id?: components["parameters"]["rowFilter.occupancies.booking_id"];
         created_at?: components["parameters"]["rowFilter.occupancies.created_at"];
         host_block_id?: components["parameters"]["rowFilter.occupancies.host_block_id"];
@@ -23860,6 +24624,8 @@ export interface operations {
           /** Format: double */
           p_south?: number;
           p_text?: string;
+          /** Format: int32 */
+          p_units?: number;
           p_weekend?: boolean;
           /** Format: double */
           p_west?: number;
@@ -23895,7 +24661,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `figures_of_none`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `too_many_properties`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `figures_of_none`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `too_many_properties`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23938,6 +24713,8 @@ export interface operations {
           p_pets?: number;
           /** Format: uuid */
           p_property_id: string;
+          /** Format: int32 */
+          p_units?: number;
         };
       };
     };
@@ -23961,7 +24738,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -28047,7 +28833,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -29025,7 +29811,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `orphan_closed`, `orphan_disputed`, `orphan_is_transfer`, `orphan_not_due`, `orphan_not_paid`, `orphan_partly_refunded`, `orphan_stay_over`, `orphan_stay_unknown`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `orphan_closed`, `orphan_disputed`, `orphan_is_transfer`, `orphan_not_due`, `orphan_not_paid`, `orphan_partly_refunded`, `orphan_stay_over`, `orphan_stay_unknown`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -30635,7 +31421,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -30644,7 +31430,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `unit_of_another_property`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -31270,7 +32056,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `due_below_minimum`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `due_below_minimum`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31452,7 +32238,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -32022,7 +32808,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;

@@ -164,7 +164,7 @@ begin
                     order by n.position
                 )
             end,
-            (s.booking).adults + (s.booking).children, (s.booking).pets, s.priced_at
+            (s.booking).adults + (s.booking).children, (s.booking).pets, s.priced_at, (s.booking).units
         ) w
     )
     select

@@ -116,6 +116,7 @@ export type Database = {
           property_id: string;
           proposed_by: Database["public"]["Enums"]["booking_actor"];
           proposed_by_id: string | null;
+          units: number;
         };
         ComputedFields: never;
         Insert: never;
@@ -193,6 +194,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         ComputedFields: never;
@@ -204,6 +206,13 @@ export type Database = {
             columns: ["property_id"];
             isOneToOne: false;
             referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "calendar_feeds_unit_fkey";
+            columns: ["unit_id"];
+            isOneToOne: false;
+            referencedRelation: "units";
             referencedColumns: ["id"];
           },
         ];
@@ -457,6 +466,7 @@ export type Database = {
           property_id: string;
           source: string;
           source_id: string;
+          unit_id: string | null;
           updated_at: string;
         };
         ComputedFields: never;
@@ -466,14 +476,28 @@ export type Database = {
           property_id: string;
           source: string;
           source_id: string;
+          unit_id?: string | null;
         };
-        Update: { check_in?: string; check_out?: string; source?: string; source_id?: string };
+        Update: {
+          check_in?: string;
+          check_out?: string;
+          source?: string;
+          source_id?: string;
+          unit_id?: string | null;
+        };
         Relationships: [
           {
             foreignKeyName: "external_blocks_property_fkey";
             columns: ["property_id"];
             isOneToOne: false;
             referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "external_blocks_unit_fkey";
+            columns: ["unit_id"];
+            isOneToOne: false;
+            referencedRelation: "units";
             referencedColumns: ["id"];
           },
         ];
@@ -487,11 +511,19 @@ export type Database = {
           id: string;
           note: string;
           property_id: string;
+          unit_id: string | null;
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: { check_in: string; check_out: string; id?: string; note?: string; property_id: string };
-        Update: { check_in?: string; check_out?: string; note?: string };
+        Insert: {
+          check_in: string;
+          check_out: string;
+          id?: string;
+          note?: string;
+          property_id: string;
+          unit_id?: string | null;
+        };
+        Update: { check_in?: string; check_out?: string; note?: string; unit_id?: string | null };
         Relationships: [
           {
             foreignKeyName: "host_blocks_created_by_fkey";
@@ -505,6 +537,13 @@ export type Database = {
             columns: ["property_id"];
             isOneToOne: false;
             referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "host_blocks_unit_fkey";
+            columns: ["unit_id"];
+            isOneToOne: false;
+            referencedRelation: "units";
             referencedColumns: ["id"];
           },
         ];
@@ -758,6 +797,7 @@ export type Database = {
           external_block_id: string | null;
           host_block_id: string | null;
           id: number;
+          is_pinned: boolean;
           kind: Database["public"]["Enums"]["occupancy_kind"];
           preparation_after: number;
           preparation_before: number;
@@ -1196,6 +1236,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -1423,6 +1464,7 @@ export type Database = {
           min_nights: number | null;
           property_id: string;
           starts_on: string;
+          units_to_sell: number | null;
           updated_at: string;
         };
         ComputedFields: never;
@@ -1434,6 +1476,7 @@ export type Database = {
           min_nights?: number | null;
           property_id: string;
           starts_on: string;
+          units_to_sell?: number | null;
         };
         Update: {
           ends_on?: string;
@@ -1441,6 +1484,7 @@ export type Database = {
           max_nights?: number | null;
           min_nights?: number | null;
           starts_on?: string;
+          units_to_sell?: number | null;
         };
         Relationships: [
           {
@@ -1973,6 +2017,26 @@ export type Database = {
         Update: never;
         Relationships: [];
       };
+      units: {
+        Row: {
+          created_at: string;
+          id: string;
+          name: string;
+          property_id: string;
+        };
+        ComputedFields: never;
+        Insert: never;
+        Update: never;
+        Relationships: [
+          {
+            foreignKeyName: "units_property_fkey";
+            columns: ["property_id"];
+            isOneToOne: false;
+            referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       user_roles: {
         Row: {
           granted_at: string;
@@ -2207,6 +2271,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
           booking_line_items: {
             amount: number;
@@ -2363,6 +2428,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2408,6 +2474,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2515,6 +2582,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -2553,6 +2621,14 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: true;
         };
+      };
+      assign_unit: {
+        Args: { p_booking_id: string; p_from_unit_id?: string; p_pin?: boolean; p_unit_id?: string };
+        Returns: {
+          is_pinned: boolean;
+          name: string;
+          unit_id: string;
+        }[];
       };
       attach_payment: { Args: { p_payment_id: string; p_payment_intent_id: string }; Returns: undefined };
       audit_trail: {
@@ -2595,6 +2671,7 @@ export type Database = {
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
+          p_units?: number;
         };
         Returns: Json;
       };
@@ -2619,6 +2696,14 @@ export type Database = {
           isOneToOne: false;
           isSetofReturn: true;
         };
+      };
+      booking_units: {
+        Args: { p_booking_id: string };
+        Returns: {
+          is_pinned: boolean;
+          name: string;
+          unit_id: string;
+        }[];
       };
       calendar_to_export: { Args: { p_token: string }; Returns: Json };
       cancel_booking: {
@@ -2689,6 +2774,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2728,6 +2814,7 @@ export type Database = {
           p_room_types?: Database["public"]["Enums"]["room_type"][];
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -2761,7 +2848,7 @@ export type Database = {
         };
       };
       create_calendar_feed: {
-        Args: { p_channel: string; p_property_id: string; p_url: string };
+        Args: { p_channel: string; p_property_id: string; p_unit_id?: string; p_url: string };
         Returns: {
           channel: string;
           created_at: string;
@@ -2777,6 +2864,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -2849,6 +2937,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2894,6 +2983,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2944,6 +3034,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -3077,6 +3168,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -3198,6 +3290,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -3280,6 +3373,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -3367,6 +3461,7 @@ export type Database = {
           min_nights: number;
           price: number;
           reason: string;
+          units_left: number;
         }[];
       };
       publish_property: {
@@ -3422,6 +3517,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -3442,6 +3538,7 @@ export type Database = {
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
+          p_units?: number;
         };
         Returns: Database["public"]["CompositeTypes"]["quote"];
         SetofOptions: {
@@ -3556,6 +3653,21 @@ export type Database = {
         };
       };
       refuse_payment: { Args: { p_error: string; p_payment_id: string }; Returns: undefined };
+      rename_unit: {
+        Args: { p_name: string; p_unit_id: string };
+        Returns: {
+          created_at: string;
+          id: string;
+          name: string;
+          property_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "units";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       replay_dead_job: { Args: { p_id: number }; Returns: undefined };
       replay_dead_jobs: { Args: { p_queue: string }; Returns: number };
       replay_stripe_task: { Args: { p_task_id: number }; Returns: undefined };
@@ -3627,6 +3739,7 @@ export type Database = {
           p_sort?: string;
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -3672,6 +3785,7 @@ export type Database = {
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
+          p_units?: number;
         };
         Returns: boolean;
       };
@@ -3714,6 +3828,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -3754,9 +3869,15 @@ export type Database = {
           table_name: string;
         }[];
       };
-      reveal_calendar_link: { Args: { p_channel: string; p_property_id: string }; Returns: string };
+      reveal_calendar_link: {
+        Args: { p_channel: string; p_property_id: string; p_unit_id?: string };
+        Returns: string;
+      };
       reveal_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
-      rotate_calendar_link: { Args: { p_channel: string; p_property_id: string }; Returns: string };
+      rotate_calendar_link: {
+        Args: { p_channel: string; p_property_id: string; p_unit_id?: string };
+        Returns: string;
+      };
       rotate_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
       save_customer: { Args: { p_actor: string; p_customer_id: string }; Returns: string };
       save_orphan_page: {
@@ -3794,6 +3915,7 @@ export type Database = {
           p_room_types?: Database["public"]["Enums"]["room_type"][];
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -3841,6 +3963,7 @@ export type Database = {
           p_sort?: string;
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -3872,6 +3995,7 @@ export type Database = {
           shown_total: number;
           title: string;
           total: number;
+          units_left: number;
         }[];
       };
       set_calendar: {
@@ -3887,7 +4011,23 @@ export type Database = {
           min_nights: number;
           price: number;
           reason: string;
+          units_left: number;
         }[];
+      };
+      set_units: {
+        Args: { p_names: string[]; p_property_id: string };
+        Returns: {
+          created_at: string;
+          id: string;
+          name: string;
+          property_id: string;
+        }[];
+        SetofOptions: {
+          from: "*";
+          to: "units";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
       };
       shared_wishlist: { Args: { p_token: string }; Returns: Json };
       simulate_policy: {
@@ -4001,6 +4141,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -4049,6 +4190,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -4144,6 +4286,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -4220,6 +4363,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -4251,7 +4395,7 @@ export type Database = {
         | "location"
         | "accessibility"
         | "services";
-      availability_rule_kind: "nights" | "closed_to_arrival" | "closed_to_departure";
+      availability_rule_kind: "nights" | "closed_to_arrival" | "closed_to_departure" | "units_to_sell";
       booking_actor: "guest" | "host" | "co_host" | "operator" | "system" | "clock";
       booking_mode: "instant" | "request";
       booking_status:
@@ -4402,6 +4546,7 @@ export type Database = {
         children: number | null;
         infants: number | null;
         pets: number | null;
+        units: number | null;
         booking_mode: Database["public"]["Enums"]["booking_mode"] | null;
         currency: string | null;
         lines: Database["public"]["CompositeTypes"]["quote_line"][] | null;
@@ -4621,7 +4766,7 @@ export const Constants = {
         "accessibility",
         "services",
       ],
-      availability_rule_kind: ["nights", "closed_to_arrival", "closed_to_departure"],
+      availability_rule_kind: ["nights", "closed_to_arrival", "closed_to_departure", "units_to_sell"],
       booking_actor: ["guest", "host", "co_host", "operator", "system", "clock"],
       booking_mode: ["instant", "request"],
       booking_status: [
