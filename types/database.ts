@@ -125,6 +125,7 @@ export type Database = {
           property_id: string;
           proposed_by: Database["public"]["Enums"]["booking_actor"];
           proposed_by_id: string | null;
+          units: number;
         };
         ComputedFields: never;
         Insert: never;
@@ -202,6 +203,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         ComputedFields: never;
@@ -213,6 +215,13 @@ export type Database = {
             columns: ["property_id"];
             isOneToOne: false;
             referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "calendar_feeds_unit_fkey";
+            columns: ["unit_id"];
+            isOneToOne: false;
+            referencedRelation: "units";
             referencedColumns: ["id"];
           },
         ];
@@ -462,6 +471,7 @@ export type Database = {
           property_id: string;
           source: string;
           source_id: string;
+          unit_id: string | null;
           updated_at: string;
         };
         ComputedFields: never;
@@ -475,6 +485,13 @@ export type Database = {
             referencedRelation: "properties";
             referencedColumns: ["id"];
           },
+          {
+            foreignKeyName: "external_blocks_unit_fkey";
+            columns: ["unit_id"];
+            isOneToOne: false;
+            referencedRelation: "units";
+            referencedColumns: ["id"];
+          },
         ];
       };
       host_blocks: {
@@ -486,11 +503,19 @@ export type Database = {
           id: string;
           note: string;
           property_id: string;
+          unit_id: string | null;
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: { check_in: string; check_out: string; id?: string; note?: string; property_id: string };
-        Update: { check_in?: string; check_out?: string; note?: string };
+        Insert: {
+          check_in: string;
+          check_out: string;
+          id?: string;
+          note?: string;
+          property_id: string;
+          unit_id?: string | null;
+        };
+        Update: { check_in?: string; check_out?: string; note?: string; unit_id?: string | null };
         Relationships: [
           {
             foreignKeyName: "host_blocks_created_by_fkey";
@@ -504,6 +529,13 @@ export type Database = {
             columns: ["property_id"];
             isOneToOne: false;
             referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "host_blocks_unit_fkey";
+            columns: ["unit_id"];
+            isOneToOne: false;
+            referencedRelation: "units";
             referencedColumns: ["id"];
           },
         ];
@@ -762,6 +794,7 @@ export type Database = {
           external_block_id: string | null;
           host_block_id: string | null;
           id: number;
+          is_pinned: boolean;
           kind: Database["public"]["Enums"]["occupancy_kind"];
           preparation_after: number;
           preparation_before: number;
@@ -1200,6 +1233,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -1422,6 +1456,7 @@ export type Database = {
           min_nights: number | null;
           property_id: string;
           starts_on: string;
+          units_to_sell: number | null;
           updated_at: string;
         };
         ComputedFields: never;
@@ -1433,6 +1468,7 @@ export type Database = {
           min_nights?: number | null;
           property_id: string;
           starts_on: string;
+          units_to_sell?: number | null;
         };
         Update: {
           ends_on?: string;
@@ -1440,6 +1476,7 @@ export type Database = {
           max_nights?: number | null;
           min_nights?: number | null;
           starts_on?: string;
+          units_to_sell?: number | null;
         };
         Relationships: [
           {
@@ -1996,6 +2033,26 @@ export type Database = {
         Update: never;
         Relationships: [];
       };
+      units: {
+        Row: {
+          created_at: string;
+          id: string;
+          name: string;
+          property_id: string;
+        };
+        ComputedFields: never;
+        Insert: never;
+        Update: never;
+        Relationships: [
+          {
+            foreignKeyName: "units_property_fkey";
+            columns: ["property_id"];
+            isOneToOne: false;
+            referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       user_roles: {
         Row: {
           granted_at: string;
@@ -2242,6 +2299,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
           booking_line_items: {
             amount: number;
@@ -2268,6 +2326,7 @@ export type Database = {
           pets?: number | null;
           property_id?: string | null;
           quote_id?: string | null;
+          units?: number | null;
         };
         Update: {
           adults?: number | null;
@@ -2277,6 +2336,7 @@ export type Database = {
           children_ages?: number[] | null;
           infants?: number | null;
           pets?: number | null;
+          units?: number | null;
         };
         Relationships: [
           {
@@ -2418,6 +2478,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2464,6 +2525,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2571,6 +2633,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -2609,6 +2672,14 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: true;
         };
+      };
+      assign_unit: {
+        Args: { p_booking_id: string; p_from_unit_id?: string; p_pin?: boolean; p_unit_id?: string };
+        Returns: {
+          is_pinned: boolean;
+          name: string;
+          unit_id: string;
+        }[];
       };
       attach_payment: { Args: { p_payment_id: string; p_payment_intent_id: string }; Returns: undefined };
       audit_trail: {
@@ -2652,6 +2723,7 @@ export type Database = {
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
+          p_units?: number;
         };
         Returns: Json;
       };
@@ -2676,6 +2748,14 @@ export type Database = {
           isOneToOne: false;
           isSetofReturn: true;
         };
+      };
+      booking_units: {
+        Args: { p_booking_id: string };
+        Returns: {
+          is_pinned: boolean;
+          name: string;
+          unit_id: string;
+        }[];
       };
       calendar_to_export: { Args: { p_token: string }; Returns: Json };
       cancel_booking: {
@@ -2747,6 +2827,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2787,6 +2868,7 @@ export type Database = {
           p_room_types?: Database["public"]["Enums"]["room_type"][];
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -2820,7 +2902,7 @@ export type Database = {
         };
       };
       create_calendar_feed: {
-        Args: { p_channel: string; p_property_id: string; p_url: string };
+        Args: { p_channel: string; p_property_id: string; p_unit_id?: string; p_url: string };
         Returns: {
           channel: string;
           created_at: string;
@@ -2836,6 +2918,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -2909,6 +2992,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2955,6 +3039,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -3005,6 +3090,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -3138,6 +3224,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -3259,6 +3346,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -3341,6 +3429,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -3428,6 +3517,7 @@ export type Database = {
           min_nights: number;
           price: number;
           reason: string;
+          units_left: number;
         }[];
       };
       publish_property: {
@@ -3483,6 +3573,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -3504,6 +3595,7 @@ export type Database = {
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
+          p_units?: number;
         };
         Returns: Database["public"]["CompositeTypes"]["quote"];
         SetofOptions: {
@@ -3618,6 +3710,21 @@ export type Database = {
         };
       };
       refuse_payment: { Args: { p_error: string; p_payment_id: string }; Returns: undefined };
+      rename_unit: {
+        Args: { p_name: string; p_unit_id: string };
+        Returns: {
+          created_at: string;
+          id: string;
+          name: string;
+          property_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "units";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       replay_dead_job: { Args: { p_id: number }; Returns: undefined };
       replay_dead_jobs: { Args: { p_queue: string }; Returns: number };
       replay_stripe_task: { Args: { p_task_id: number }; Returns: undefined };
@@ -3690,6 +3797,7 @@ export type Database = {
           p_sort?: string;
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -3736,6 +3844,7 @@ export type Database = {
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
+          p_units?: number;
         };
         Returns: boolean;
       };
@@ -3778,6 +3887,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -3818,9 +3928,15 @@ export type Database = {
           table_name: string;
         }[];
       };
-      reveal_calendar_link: { Args: { p_channel: string; p_property_id: string }; Returns: string };
+      reveal_calendar_link: {
+        Args: { p_channel: string; p_property_id: string; p_unit_id?: string };
+        Returns: string;
+      };
       reveal_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
-      rotate_calendar_link: { Args: { p_channel: string; p_property_id: string }; Returns: string };
+      rotate_calendar_link: {
+        Args: { p_channel: string; p_property_id: string; p_unit_id?: string };
+        Returns: string;
+      };
       rotate_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
       save_customer: { Args: { p_actor: string; p_customer_id: string }; Returns: string };
       save_orphan_page: {
@@ -3859,6 +3975,7 @@ export type Database = {
           p_room_types?: Database["public"]["Enums"]["room_type"][];
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -3907,6 +4024,7 @@ export type Database = {
           p_sort?: string;
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -3938,6 +4056,7 @@ export type Database = {
           shown_total: number;
           title: string;
           total: number;
+          units_left: number;
         }[];
       };
       set_calendar: {
@@ -3953,7 +4072,23 @@ export type Database = {
           min_nights: number;
           price: number;
           reason: string;
+          units_left: number;
         }[];
+      };
+      set_units: {
+        Args: { p_names: string[]; p_property_id: string };
+        Returns: {
+          created_at: string;
+          id: string;
+          name: string;
+          property_id: string;
+        }[];
+        SetofOptions: {
+          from: "*";
+          to: "units";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
       };
       shared_wishlist: { Args: { p_token: string }; Returns: Json };
       simulate_policy: {
@@ -4067,6 +4202,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -4115,6 +4251,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -4210,6 +4347,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -4286,6 +4424,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -4317,7 +4456,7 @@ export type Database = {
         | "location"
         | "accessibility"
         | "services";
-      availability_rule_kind: "nights" | "closed_to_arrival" | "closed_to_departure";
+      availability_rule_kind: "nights" | "closed_to_arrival" | "closed_to_departure" | "units_to_sell";
       booking_actor: "guest" | "host" | "co_host" | "operator" | "system" | "clock";
       booking_mode: "instant" | "request";
       booking_status:
@@ -4469,6 +4608,7 @@ export type Database = {
         children_ages: number[] | null;
         infants: number | null;
         pets: number | null;
+        units: number | null;
         booking_mode: Database["public"]["Enums"]["booking_mode"] | null;
         currency: string | null;
         lines: Database["public"]["CompositeTypes"]["quote_line"][] | null;
@@ -4688,7 +4828,7 @@ export const Constants = {
         "accessibility",
         "services",
       ],
-      availability_rule_kind: ["nights", "closed_to_arrival", "closed_to_departure"],
+      availability_rule_kind: ["nights", "closed_to_arrival", "closed_to_departure", "units_to_sell"],
       booking_actor: ["guest", "host", "co_host", "operator", "system", "clock"],
       booking_mode: ["instant", "request"],
       booking_status: [

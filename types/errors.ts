@@ -151,6 +151,11 @@ export const errors = {
     message: "A booking begins as a request or an unpaid hold.",
     hint: "Create it with POST bookings.",
   },
+  booking_has_no_unit: {
+    status: 409,
+    message: "This booking has no unit to choose.",
+    hint: "Only stays to come of a property with units have one; name the unit to leave when a booking has several.",
+  },
   booking_is_permanent: {
     status: 409,
     message: "Bookings are never deleted.",
@@ -225,7 +230,7 @@ export const errors = {
   calendar_value_invalid: {
     status: 422,
     message: "Range {range} has a {field} that cannot be used.",
-    hint: "Send from and until as YYYY-MM-DD; price, min_nights and max_nights as whole numbers or null; closed, closed_to_arrival and closed_to_departure as true, false or null; and nothing else.",
+    hint: "Send from and until as YYYY-MM-DD; price, min_nights, max_nights and units_to_sell as whole numbers or null; closed, closed_to_arrival and closed_to_departure as true, false or null; and nothing else.",
   },
   cancellation_not_yours: {
     status: 403,
@@ -521,6 +526,11 @@ export const errors = {
     message: "Your files of the kind {kind} would be larger than {limit} bytes.",
     hint: "Delete some, or upload a smaller file.",
   },
+  first_unit_remains: {
+    status: 409,
+    message: "The first unit, {name}, cannot be removed while others remain.",
+    hint: "Rename it with rename_unit to a unit that remains, and remove that one.",
+  },
   gap_min_nights_range: {
     status: 422,
     message: "The minimum stay in a gap is 1 to 1,125 nights.",
@@ -664,6 +674,16 @@ export const errors = {
     status: 422,
     message: "The value of {field} is out of range.",
     hint: "Send percentages of discounts from 0 to 99, p_night_percent from 1 to 1000, days as in the table properties, and prices in minor units.",
+  },
+  invalid_units: {
+    status: 422,
+    message: "A booking has 1 to 20 units.",
+    hint: "Send the number of units as a whole number from 1.",
+  },
+  invalid_units_list: {
+    status: 422,
+    message: "A property has up to 20 units, with different names of 1 to 60 characters of plain text.",
+    hint: "Send a list of names; one name or none makes it a property with one unit again.",
   },
   invitation_expired: {
     status: 410,
@@ -1050,8 +1070,9 @@ export const errors = {
   },
   party_out_of_range: {
     status: 400,
-    message: "A search is for at least one adult, and no number of the party is below 0 or above 1,000.",
-    hint: "Send p_adults, p_children, p_infants and p_pets as whole numbers.",
+    message:
+      "A search is for 1 to 20 units and at least one adult in each, and no number of the party is below 0 or above 1,000.",
+    hint: "Send p_adults, p_children, p_infants, p_pets and p_units as whole numbers.",
   },
   past_date: {
     status: 422,
@@ -1202,6 +1223,11 @@ export const errors = {
     status: 422,
     message: "This property has no currency yet.",
     hint: "Set the currency of the property first.",
+  },
+  property_has_one_unit: {
+    status: 422,
+    message: "This property has one unit.",
+    hint: "Close its nights with host_blocks or set_calendar, or make units with set_units.",
   },
   property_not_archived: {
     status: 409,
@@ -1559,6 +1585,16 @@ export const errors = {
     message: "A title is one line of 1 to 150 characters of plain text.",
     hint: "Shorten the title, and remove HTML and control characters.",
   },
+  too_few_adults: {
+    status: 422,
+    message: "Each unit needs an adult.",
+    hint: "Book fewer units, or send adults.",
+  },
+  too_few_units: {
+    status: 422,
+    message: "This property has {unit_count} unit(s).",
+    hint: "Book fewer units, or choose another property.",
+  },
   too_many_calendar_links: {
     status: 422,
     message: "A property can have up to {limit} calendar links.",
@@ -1689,6 +1725,48 @@ export const errors = {
     status: 400,
     message: "Lists of property types and room types do not contain null.",
     hint: "Remove null from p_property_types and p_room_types.",
+  },
+  unit_has_stays: {
+    status: 409,
+    message: "{count} stay(s) or block(s) have the unit {name} on these nights.",
+    hint: "Move them with assign_unit, or choose other nights; the details contain up to 20 of them.",
+  },
+  unit_name_taken: {
+    status: 409,
+    message: "Another unit of the property has this name.",
+    hint: "Choose another name.",
+  },
+  unit_not_found: { status: 404, message: "None of your properties has this unit.", hint: "Check the id." },
+  unit_of_another_property: {
+    status: 422,
+    message: "The property has no such unit.",
+    hint: "Send the id of one of its units, or null.",
+  },
+  unit_pinned: {
+    status: 409,
+    message:
+      "Each of these nights has free units, but stays that are pinned or have begun leave none for the whole stay.",
+    hint: "Choose other dates; the host can unpin a stay with assign_unit.",
+  },
+  units_belong_to_their_kind: {
+    status: 422,
+    message: "A rule of the kind units_to_sell needs units_to_sell, and other kinds do not have it.",
+    hint: "Send units_to_sell, or choose another kind.",
+  },
+  units_have_no_parts: {
+    status: 422,
+    message: "A property with units has no parts.",
+    hint: "Make a property of its own for the whole house, and link it with this one as its part.",
+  },
+  units_share_spaces: {
+    status: 422,
+    message: "A property with parts has no units.",
+    hint: "Unlink its parts, or make units of a part.",
+  },
+  units_to_sell_range: {
+    status: 422,
+    message: "A limit of units to sell is 0 to 20.",
+    hint: "Send units_to_sell in this range, or delete the rule.",
   },
   unknown_amenity: {
     status: 422,

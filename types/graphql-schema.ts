@@ -708,7 +708,7 @@ export type introspection = {
     };
     AvailabilityRuleKind: {
       name: "AvailabilityRuleKind";
-      enumValues: "nights" | "closed_to_arrival" | "closed_to_departure";
+      enumValues: "nights" | "closed_to_arrival" | "closed_to_departure" | "units_to_sell";
     };
     AvailabilityRuleKindFilter: {
       kind: "INPUT_OBJECT";
@@ -1129,6 +1129,139 @@ export type introspection = {
         },
       ];
     };
+    BookedUnits: {
+      kind: "OBJECT";
+      name: "BookedUnits";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        unitId: { name: "unitId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        name: { name: "name"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        isPinned: { name: "isPinned"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+      };
+    };
+    BookedUnitsConnection: {
+      kind: "OBJECT";
+      name: "BookedUnitsConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "BookedUnitsEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+      };
+    };
+    BookedUnitsEdge: {
+      kind: "OBJECT";
+      name: "BookedUnitsEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "BookedUnits"; ofType: null };
+          };
+        };
+      };
+    };
+    BookedUnitsFilter: {
+      kind: "INPUT_OBJECT";
+      name: "BookedUnitsFilter";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "unitId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "name";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isPinned";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "BookedUnitsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "BookedUnitsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "BookedUnitsFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    BookedUnitsOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "BookedUnitsOrderBy";
+      isOneOf: false;
+      inputFields: [
+        {
+          name: "unitId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "name"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "isPinned";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
     BookingActor: {
       name: "BookingActor";
       enumValues: "guest" | "host" | "co_host" | "operator" | "system" | "clock";
@@ -1214,6 +1347,10 @@ export type introspection = {
         };
         pets: {
           name: "pets";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        units: {
+          name: "units";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
         };
         currency: {
@@ -1380,6 +1517,11 @@ export type introspection = {
         },
         { name: "pets"; type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null }; defaultValue: null },
         {
+          name: "units";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "currency";
           type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
           defaultValue: null;
@@ -1519,6 +1661,7 @@ export type introspection = {
           defaultValue: null;
         },
         { name: "pets"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        { name: "units"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "currency";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
@@ -2222,6 +2365,7 @@ export type introspection = {
         };
         infants: { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         pets: { name: "pets"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        units: { name: "units"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         bookingMode: { name: "bookingMode"; type: { kind: "ENUM"; name: "BookingMode"; ofType: null } };
         currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         guestTotal: { name: "guestTotal"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
@@ -2317,6 +2461,10 @@ export type introspection = {
         contacts: {
           name: "contacts";
           type: { kind: "OBJECT"; name: "BookingContactsConnection"; ofType: null };
+        };
+        bookedUnits: {
+          name: "bookedUnits";
+          type: { kind: "OBJECT"; name: "BookedUnitsConnection"; ofType: null };
         };
       };
     };
@@ -2473,6 +2621,11 @@ export type introspection = {
         },
         { name: "pets"; type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null }; defaultValue: null },
         {
+          name: "units";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "bookingMode";
           type: { kind: "INPUT_OBJECT"; name: "BookingModeFilter"; ofType: null };
           defaultValue: null;
@@ -2612,6 +2765,7 @@ export type introspection = {
         },
         { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "pets"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
+        { name: "units"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "quoteId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         {
           name: "idempotencyKey";
@@ -2723,6 +2877,7 @@ export type introspection = {
           defaultValue: null;
         },
         { name: "pets"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        { name: "units"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "bookingMode";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
@@ -2826,6 +2981,7 @@ export type introspection = {
         },
         { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "pets"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
+        { name: "units"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
       ];
     };
     BookingsUpdateResponse: {
@@ -2944,6 +3100,7 @@ export type introspection = {
           name: "departureAllowed";
           type: { kind: "SCALAR"; name: "Boolean"; ofType: null };
         };
+        unitsLeft: { name: "unitsLeft"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
       };
     };
     CalendarDaysConnection: {
@@ -3037,6 +3194,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "unitsLeft";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "nodeId";
           type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
           defaultValue: null;
@@ -3112,6 +3274,11 @@ export type introspection = {
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
+        {
+          name: "unitsLeft";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
       ];
     };
     CalendarFeeds: {
@@ -3130,6 +3297,7 @@ export type introspection = {
           name: "propertyId";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         };
+        unitId: { name: "unitId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         channel: {
           name: "channel";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
@@ -3174,6 +3342,7 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         };
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
+        unit: { name: "unit"; type: { kind: "OBJECT"; name: "Units"; ofType: null } };
         overbookingsCollection: {
           name: "overbookingsCollection";
           type: { kind: "OBJECT"; name: "OverbookingsConnection"; ofType: null };
@@ -3236,6 +3405,11 @@ export type introspection = {
         { name: "id"; type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null }; defaultValue: null },
         {
           name: "propertyId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "unitId";
           type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
           defaultValue: null;
         },
@@ -3350,6 +3524,11 @@ export type introspection = {
         { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "propertyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "unitId";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -5996,6 +6175,7 @@ export type introspection = {
           name: "checkOut";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Date"; ofType: null } };
         };
+        unitId: { name: "unitId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         createdAt: {
           name: "createdAt";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
@@ -6005,6 +6185,7 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         };
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
+        unit: { name: "unit"; type: { kind: "OBJECT"; name: "Units"; ofType: null } };
         occupanciesCollection: {
           name: "occupanciesCollection";
           type: { kind: "OBJECT"; name: "OccupanciesConnection"; ofType: null };
@@ -6091,6 +6272,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "unitId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "createdAt";
           type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
           defaultValue: null;
@@ -6166,6 +6352,11 @@ export type introspection = {
         },
         {
           name: "checkOut";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "unitId";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -6322,6 +6513,7 @@ export type introspection = {
           type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
         };
         isApproximate: { name: "isApproximate"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        unitsLeft: { name: "unitsLeft"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
       };
     };
@@ -6445,6 +6637,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "unitsLeft";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "nodeId";
           type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
           defaultValue: null;
@@ -6549,6 +6746,11 @@ export type introspection = {
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
+        {
+          name: "unitsLeft";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
       ];
     };
     HostBlocks: {
@@ -6575,6 +6777,7 @@ export type introspection = {
           name: "checkOut";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Date"; ofType: null } };
         };
+        unitId: { name: "unitId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         note: {
           name: "note";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
@@ -6589,6 +6792,7 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         };
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
+        unit: { name: "unit"; type: { kind: "OBJECT"; name: "Units"; ofType: null } };
         createdByProfile: {
           name: "createdByProfile";
           type: { kind: "OBJECT"; name: "Profiles"; ofType: null };
@@ -6695,6 +6899,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "unitId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "note";
           type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
           defaultValue: null;
@@ -6761,6 +6970,7 @@ export type introspection = {
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
+        { name: "unitId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "note"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
       ];
     };
@@ -6811,6 +7021,11 @@ export type introspection = {
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
+        {
+          name: "unitId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
         { name: "note"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "createdBy";
@@ -6838,6 +7053,7 @@ export type introspection = {
         { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
+        { name: "unitId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
         { name: "note"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
       ];
     };
@@ -8745,6 +8961,10 @@ export type introspection = {
           type: { kind: "OBJECT"; name: "Properties"; ofType: null };
         };
         assignGoodwill: { name: "assignGoodwill"; type: { kind: "OBJECT"; name: "Refunds"; ofType: null } };
+        assignUnit: {
+          name: "assignUnit";
+          type: { kind: "OBJECT"; name: "BookedUnitsConnection"; ofType: null };
+        };
         cancelBooking: {
           name: "cancelBooking";
           type: { kind: "OBJECT"; name: "Cancellations"; ofType: null };
@@ -9151,6 +9371,7 @@ export type introspection = {
           type: { kind: "OBJECT"; name: "RefundsConnection"; ofType: null };
         };
         refundOrphan: { name: "refundOrphan"; type: { kind: "OBJECT"; name: "Orphans"; ofType: null } };
+        renameUnit: { name: "renameUnit"; type: { kind: "OBJECT"; name: "Units"; ofType: null } };
         replayDeadJob: { name: "replayDeadJob"; type: { kind: "SCALAR"; name: "Opaque"; ofType: null } };
         replayDeadJobs: { name: "replayDeadJobs"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         replayStripeTask: {
@@ -9194,6 +9415,7 @@ export type introspection = {
           name: "setCalendar";
           type: { kind: "OBJECT"; name: "SetCalendarDaysConnection"; ofType: null };
         };
+        setUnits: { name: "setUnits"; type: { kind: "OBJECT"; name: "UnitsConnection"; ofType: null } };
         suspendProfile: {
           name: "suspendProfile";
           type: { kind: "OBJECT"; name: "ReportsConnection"; ofType: null };
@@ -9438,6 +9660,7 @@ export type introspection = {
         | "Amenities"
         | "AuditLog"
         | "BlockedProfiles"
+        | "BookedUnits"
         | "BookingAlterations"
         | "BookingContacts"
         | "BookingLineItems"
@@ -9507,6 +9730,7 @@ export type introspection = {
         | "ThreadReads"
         | "Threads"
         | "TimeZones"
+        | "Units"
         | "UserRoles"
         | "WebhookDeliveries"
         | "WebhookEndpoints"
@@ -10580,6 +10804,10 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
         };
         expiresAt: { name: "expiresAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        isPinned: {
+          name: "isPinned";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        };
         bookingId: { name: "bookingId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         createdAt: {
           name: "createdAt";
@@ -10695,6 +10923,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "isPinned";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "bookingId";
           type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
           defaultValue: null;
@@ -10791,6 +11024,11 @@ export type introspection = {
         },
         {
           name: "expiresAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isPinned";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -14273,6 +14511,10 @@ export type introspection = {
         statusReason: { name: "statusReason"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         publishedAt: { name: "publishedAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         calendarId: { name: "calendarId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        unitCount: {
+          name: "unitCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
         title: {
           name: "title";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
@@ -14467,6 +14709,10 @@ export type introspection = {
           name: "coHostInvitationsCollection";
           type: { kind: "OBJECT"; name: "CoHostInvitationsConnection"; ofType: null };
         };
+        unitsCollection: {
+          name: "unitsCollection";
+          type: { kind: "OBJECT"; name: "UnitsConnection"; ofType: null };
+        };
         hostBlocksCollection: {
           name: "hostBlocksCollection";
           type: { kind: "OBJECT"; name: "HostBlocksConnection"; ofType: null };
@@ -14622,6 +14868,11 @@ export type introspection = {
         {
           name: "calendarId";
           type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "unitCount";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
           defaultValue: null;
         },
         {
@@ -15052,6 +15303,11 @@ export type introspection = {
         },
         {
           name: "calendarId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "unitCount";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -16031,6 +16287,7 @@ export type introspection = {
         };
         minNights: { name: "minNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         maxNights: { name: "maxNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        unitsToSell: { name: "unitsToSell"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         createdAt: {
           name: "createdAt";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
@@ -16153,6 +16410,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "unitsToSell";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "createdAt";
           type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
           defaultValue: null;
@@ -16216,6 +16478,7 @@ export type introspection = {
         { name: "endsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "minNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "maxNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
+        { name: "unitsToSell"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
       ];
     };
     PropertyAvailabilityRulesInsertResponse: {
@@ -16277,6 +16540,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "unitsToSell";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "createdAt";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
@@ -16304,6 +16572,7 @@ export type introspection = {
         { name: "endsOn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
         { name: "minNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
         { name: "maxNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
+        { name: "unitsToSell"; type: { kind: "SCALAR"; name: "Int"; ofType: null }; defaultValue: null },
       ];
     };
     PropertyAvailabilityRulesUpdateResponse: {
@@ -18494,6 +18763,18 @@ export type introspection = {
           };
         };
         bookability: { name: "bookability"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
+        bookedUnitsByPk: {
+          name: "bookedUnitsByPk";
+          type: { kind: "OBJECT"; name: "BookedUnits"; ofType: null };
+        };
+        bookedUnitsCollection: {
+          name: "bookedUnitsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "BookedUnitsConnection"; ofType: null };
+          };
+        };
         bookingAlterationsByPk: {
           name: "bookingAlterationsByPk";
           type: { kind: "OBJECT"; name: "BookingAlterations"; ofType: null };
@@ -19293,6 +19574,15 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "TimeZonesConnection"; ofType: null };
+          };
+        };
+        unitsByPk: { name: "unitsByPk"; type: { kind: "OBJECT"; name: "Units"; ofType: null } };
+        unitsCollection: {
+          name: "unitsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "UnitsConnection"; ofType: null };
           };
         };
         unreadNotificationCount: {
@@ -21739,6 +22029,7 @@ export type introspection = {
           name: "departureAllowed";
           type: { kind: "SCALAR"; name: "Boolean"; ofType: null };
         };
+        unitsLeft: { name: "unitsLeft"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         closed: { name: "closed"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
       };
     };
@@ -21833,6 +22124,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "unitsLeft";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "closed";
           type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
           defaultValue: null;
@@ -21910,6 +22206,11 @@ export type introspection = {
         },
         {
           name: "departureAllowed";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "unitsLeft";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -22497,6 +22798,7 @@ export type introspection = {
         };
         infants: { name: "infants"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         pets: { name: "pets"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        units: { name: "units"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         bookingMode: { name: "bookingMode"; type: { kind: "ENUM"; name: "BookingMode"; ofType: null } };
         currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
         lines: { name: "lines"; type: { kind: "SCALAR"; name: "JSON"; ofType: null } };
@@ -22630,6 +22932,11 @@ export type introspection = {
           defaultValue: null;
         },
         { name: "pets"; type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null }; defaultValue: null },
+        {
+          name: "units";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
         {
           name: "bookingMode";
           type: { kind: "INPUT_OBJECT"; name: "BookingModeFilter"; ofType: null };
@@ -22795,6 +23102,7 @@ export type introspection = {
           defaultValue: null;
         },
         { name: "pets"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        { name: "units"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
         {
           name: "bookingMode";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
@@ -23825,6 +24133,167 @@ export type introspection = {
             name: never;
             ofType: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
           };
+          defaultValue: null;
+        },
+      ];
+    };
+    Units: {
+      kind: "OBJECT";
+      name: "Units";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        id: {
+          name: "id";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        propertyId: {
+          name: "propertyId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        name: {
+          name: "name";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        createdAt: {
+          name: "createdAt";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
+        hostBlocksCollection: {
+          name: "hostBlocksCollection";
+          type: { kind: "OBJECT"; name: "HostBlocksConnection"; ofType: null };
+        };
+        externalBlocksCollection: {
+          name: "externalBlocksCollection";
+          type: { kind: "OBJECT"; name: "ExternalBlocksConnection"; ofType: null };
+        };
+        calendarFeedsCollection: {
+          name: "calendarFeedsCollection";
+          type: { kind: "OBJECT"; name: "CalendarFeedsConnection"; ofType: null };
+        };
+      };
+    };
+    UnitsConnection: {
+      kind: "OBJECT";
+      name: "UnitsConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "UnitsEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+        totalCount: {
+          name: "totalCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+      };
+    };
+    UnitsEdge: {
+      kind: "OBJECT";
+      name: "UnitsEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "Units"; ofType: null } };
+        };
+      };
+    };
+    UnitsFilter: {
+      kind: "INPUT_OBJECT";
+      name: "UnitsFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null }; defaultValue: null },
+        {
+          name: "propertyId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "name";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "createdAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "UnitsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "UnitsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "UnitsFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    UnitsOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "UnitsOrderBy";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "propertyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "name"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "createdAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
       ];

@@ -52,6 +52,6 @@ export const searches: Search[] = readers.flatMap((reader) =>
  */
 export const worldOrders = ["price", "rating", "recommendation", "sample"].map((order) => ({
   name: `candidates of the world by ${order}`,
-  sql: `set local enable_sort = off; select private.candidates_of_world_by_${order}(jsonb_populate_record(null::private.search, '{}'),
+  sql: `set local enable_sort = off; select private.candidates_of_world_by_${order}(jsonb_populate_record(null::private.search, '{"units": 1}'),
     array[row (null, 1, 1, -20037509, 20037509)::private.search_part], null, null, 20, 40)`,
 }));

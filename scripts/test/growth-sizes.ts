@@ -104,6 +104,7 @@ export const growing: Record<string, Size> = {
   "public.property_ratings": { rows: 1e5 },
   "public.property_seasons": { rows: 3e5, values: { property_id: 1e5 } },
   "public.property_spaces": { rows: 3e5, values: { property_id: 2e5, space_id: 2e5 } },
+  "public.units": { rows: 5e4, values: { property_id: 1e4 } },
   "public.property_taxes": { rows: 2e5, values: { property_id: 2e5 } },
   "public.refunds": {
     rows: 2e5,

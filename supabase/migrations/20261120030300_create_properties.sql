@@ -69,6 +69,7 @@ create table public.properties (
         check (status_reason ~ '\S' and private.is_plain_text(status_reason, 1000)),
     published_at timestamptz,
     calendar_id uuid constraint properties_calendar_fkey references private.calendars (id) on delete restrict,
+    unit_count smallint not null default 1 constraint properties_unit_count_range check (unit_count between 1 and 20),
 
     title text not null constraint properties_title_is_plain
         check (title ~ '\S' and private.is_plain_text(title, 150) and title !~ '[\n\t]'),
@@ -152,6 +153,7 @@ comment on column public.properties.status is 'Changed by publish_property, paus
 comment on column public.properties.status_reason is 'Why an operator suspended the property; null while it is not suspended.';
 comment on column public.properties.published_at is 'When the property was first published; null before that.';
 comment on column public.properties.calendar_id is 'The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property.';
+comment on column public.properties.unit_count is 'Number of identical units, each of which can be booked. Changed by set_units.';
 comment on column public.properties.title is 'One line of up to 150 characters.';
 comment on column public.properties.description is 'Plain text of up to 10,000 characters.';
 comment on column public.properties.property_type is 'Kind of property.';

@@ -11,6 +11,9 @@ insert into private.errors (code, status, message, hint) values
     ('nights_are_in_order', 422, 'The maximum stay cannot be shorter than the minimum stay.', 'Send max_nights of at least min_nights, or leave one out.'),
     ('season_has_price_or_nights', 422, 'A season needs a price, a minimum stay or a maximum stay.', 'Send price, min_nights or max_nights.'),
     ('nights_belong_to_their_kind', 422, 'A rule of the kind nights needs min_nights or max_nights, and other kinds have neither.', 'Send min_nights or max_nights, or choose another kind.'),
+    ('units_to_sell_range', 422, 'A limit of units to sell is 0 to 20.', 'Send units_to_sell in this range, or delete the rule.'),
+    ('units_belong_to_their_kind', 422, 'A rule of the kind units_to_sell needs units_to_sell, and other kinds do not have it.', 'Send units_to_sell, or choose another kind.'),
+    ('property_has_one_unit', 422, 'This property has one unit.', 'Close its nights with host_blocks or set_calendar, or make units with set_units.'),
     ('fee_is_not_percent', 422, 'A fee cannot be a percentage.', 'Send another charge, such as per_booking.'),
     ('amount_range', 422, 'An amount is 1 to 1,000,000,000,000 minor units.', 'Send amounts as whole numbers of minor units: 4500 is 45.00 EUR.'),
     ('tax_has_percent_or_amount', 422, 'A tax has either percent and applies_to (charge percent) or an amount (other charges).', 'Send the columns of your charge and leave out the others.'),
@@ -25,8 +28,8 @@ insert into private.errors (code, status, message, hint) values
     ('currency_differs_from_property', 422, 'Amounts of this property are in {currency}.', 'Leave the currency out.'),
     ('property_currency_in_use', 409, 'The currency of this property cannot change, because it has amounts in {currency}.', 'Delete its seasons, date overrides, fees and taxes, change the currency, and insert them again.');
 
-create type public.availability_rule_kind as enum ('nights', 'closed_to_arrival', 'closed_to_departure');
-comment on type public.availability_rule_kind is 'What an availability rule limits: the length of stays, arrivals or departures.';
+create type public.availability_rule_kind as enum ('nights', 'closed_to_arrival', 'closed_to_departure', 'units_to_sell');
+comment on type public.availability_rule_kind is 'What an availability rule limits: the length of stays, arrivals, departures, or the units of a property that are sold.';
 create type public.fee_kind as enum ('cleaning', 'pet', 'linen', 'resort', 'management', 'community', 'other');
 comment on type public.fee_kind is 'Purposes of fees.';
 create type public.charge_kind as enum ('percent', 'per_booking', 'per_night', 'per_guest', 'per_guest_night');
@@ -100,6 +103,7 @@ create table public.property_availability_rules (
     ends_on date not null,
     min_nights smallint constraint property_availability_rules_min_nights_range check (min_nights between 1 and 1125),
     max_nights smallint constraint property_availability_rules_max_nights_range check (max_nights between 1 and 1125),
+    units_to_sell smallint constraint property_availability_rules_units_to_sell_range check (units_to_sell between 0 and 20),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint property_availability_rules_dates_are_in_order
@@ -107,15 +111,17 @@ create table public.property_availability_rules (
     constraint property_availability_rules_nights_are_in_order check (min_nights <= max_nights),
     constraint property_availability_rules_nights_belong_to_their_kind
         check ((kind = 'nights') = (num_nonnulls(min_nights, max_nights) > 0)),
+    constraint property_availability_rules_units_belong_to_their_kind check ((kind = 'units_to_sell') = (units_to_sell is not null)),
     constraint property_availability_rules_do_not_overlap
         exclude using gist (property_id with =, kind with =, daterange(starts_on, ends_on) with &&)
 );
 comment on table public.property_availability_rules is
-    'Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap.';
+    'Ranges of dates with a minimum or maximum stay, without arrivals, without departures, or with a limit of units to sell. Ranges of one kind do not overlap.';
 comment on column public.property_availability_rules.kind is 'What the rule limits.';
 comment on column public.property_availability_rules.starts_on is 'First day.';
 comment on column public.property_availability_rules.ends_on is 'The day after the last day.';
 comment on column public.property_availability_rules.min_nights is 'Minimum stay for check-in during the range; null for that of the season or property.';
+comment on column public.property_availability_rules.units_to_sell is 'How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only.';
 comment on column public.property_availability_rules.max_nights is 'Maximum stay for check-in during the range; null for that of the season or property.';
 
 create index property_availability_rules_property_id_idx on public.property_availability_rules (property_id, kind, ends_on);
@@ -205,8 +211,9 @@ grant insert (id, property_id, name, starts_on, ends_on, currency, price, min_ni
     update (id, property_id, name, starts_on, ends_on, currency, price, min_nights, max_nights) on public.property_seasons to authenticated, service_role;
 grant insert (id, property_id, starts_on, ends_on, currency, price), update (id, property_id, starts_on, ends_on, currency, price)
     on public.property_date_overrides to authenticated, service_role;
-grant insert (id, property_id, kind, starts_on, ends_on, min_nights, max_nights),
-    update (id, property_id, kind, starts_on, ends_on, min_nights, max_nights) on public.property_availability_rules to authenticated, service_role;
+grant insert (id, property_id, kind, starts_on, ends_on, min_nights, max_nights, units_to_sell),
+    update (id, property_id, kind, starts_on, ends_on, min_nights, max_nights, units_to_sell)
+    on public.property_availability_rules to authenticated, service_role;
 grant insert (id, property_id, kind, name, charge, currency, amount, exempt_under_age),
     update (id, property_id, kind, name, charge, currency, amount, exempt_under_age) on public.property_fees to authenticated, service_role;
 grant insert (
@@ -367,6 +374,22 @@ create trigger _300_refuse_overlap before insert or update on public.property_da
     for each row when (auth.role() is not null and current_user <> 'postgres') execute function private.refuse_overlap('');
 create trigger _300_refuse_overlap before insert or update on public.property_availability_rules
     for each row when (auth.role() is not null and current_user <> 'postgres') execute function private.refuse_overlap('and t.kind = $1.kind');
+
+create function private.refuse_limit_of_one_unit() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    if exists (select from public.properties p where p.id = new.property_id and p.unit_count = 1) then
+        perform private.raise_error('property_has_one_unit');
+    end if;
+    return new;
+end
+$$;
+comment on function private.refuse_limit_of_one_unit is
+    'Trigger: refuses a limit of units to sell where there is one unit. Definer, because the policies of properties would be checked.';
+create trigger _250_refuse_limit_of_one_unit before insert or update on public.property_availability_rules
+    for each row when (new.kind = 'units_to_sell') execute function private.refuse_limit_of_one_unit();
 
 create trigger _200_check_amount before insert or update on public.property_seasons
     for each row execute function private.check_amount('night');

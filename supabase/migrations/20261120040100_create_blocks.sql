@@ -15,6 +15,7 @@ create table public.host_blocks (
     property_id uuid not null constraint host_blocks_property_fkey references public.properties (id) on delete cascade,
     check_in date not null,
     check_out date not null,
+    unit_id uuid constraint host_blocks_unit_fkey references public.units (id) on delete set null,
     note text not null default '' constraint host_blocks_note_is_plain check (private.is_plain_text(note, 500)),
     created_by uuid default auth.uid() constraint host_blocks_created_by_fkey references public.profiles (id) on delete restrict,
     created_at timestamptz not null default now(),
@@ -25,10 +26,12 @@ create table public.host_blocks (
 comment on table public.host_blocks is 'Nights that the host blocks, at most 1,000 blocks a property. 409 when they are booked already.';
 comment on column public.host_blocks.check_in is 'First night.';
 comment on column public.host_blocks.check_out is 'The day after the last night.';
+comment on column public.host_blocks.unit_id is 'The unit that is blocked; null for all units of the property.';
 comment on column public.host_blocks.note is 'Only the host and co-hosts can read it.';
 comment on column public.host_blocks.created_by is 'Who created it; null for the service role.';
 
 create index host_blocks_property_id_idx on public.host_blocks (property_id, check_in);
+create index host_blocks_unit_id_idx on public.host_blocks (unit_id) where unit_id is not null;
 create index host_blocks_created_by_idx on public.host_blocks (created_by);
 -- with the real numbers, the planner may look for the rows of someone who has few in the order of the whole table
 alter table public.host_blocks alter column property_id set (n_distinct = -0.05);
@@ -40,6 +43,7 @@ create table public.external_blocks (
     source_id text not null constraint external_blocks_source_id_is_plain check (source_id ~ '\S' and private.is_plain_text(source_id, 200)),
     check_in date not null,
     check_out date not null,
+    unit_id uuid constraint external_blocks_unit_fkey references public.units (id) on delete set null,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint external_blocks_source_is_unique unique (property_id, source, source_id),
@@ -48,6 +52,8 @@ create table public.external_blocks (
 );
 comment on table public.external_blocks is
     'Stays on other platforms, from their calendar feeds: taken whatever else has these nights. Only the service role writes them.';
+comment on column public.external_blocks.unit_id is 'The unit that was sold there; null for any unit: one that is free, if there is one.';
+create index external_blocks_unit_id_idx on public.external_blocks (unit_id) where unit_id is not null;
 comment on column public.external_blocks.source is 'Name of the feed, such as airbnb.';
 comment on column public.external_blocks.source_id is 'The UID of the stay in the feed.';
 comment on column public.external_blocks.check_in is 'First night.';
@@ -60,11 +66,11 @@ alter table public.external_blocks enable row level security;
 
 grant select, delete on public.host_blocks to authenticated, service_role;
 -- the keys too, because blocks and feeds are written by upserts, and an upsert of PostgREST sets every column it was sent
-grant insert (id, property_id, check_in, check_out, note), update (id, property_id, check_in, check_out, note)
+grant insert (id, property_id, check_in, check_out, unit_id, note), update (id, property_id, check_in, check_out, unit_id, note)
     on public.host_blocks to authenticated, service_role;
 grant select on public.external_blocks to authenticated;
 grant select, delete on public.external_blocks to service_role;
-grant insert (property_id, source, source_id, check_in, check_out), update (property_id, source, source_id, check_in, check_out)
+grant insert (property_id, source, source_id, check_in, check_out, unit_id), update (property_id, source, source_id, check_in, check_out, unit_id)
     on public.external_blocks to service_role;
 
 create policy "Hosts and co-hosts can read host blocks" on public.host_blocks for select to authenticated
@@ -90,8 +96,23 @@ declare
     v_kind constant public.occupancy_kind := tg_argv[0];
     v_property constant public.properties := private.lock_property(new.property_id);
 begin
+    -- the unit was removed, and what is past remains
+    if tg_op = 'UPDATE' and new.unit_id is null and (new.check_in, new.check_out) = (old.check_in, old.check_out)
+        and not exists (select from public.units u where u.id = old.unit_id) then
+        return null;
+    end if;
+    if new.unit_id is not null and not exists (
+        select from public.units u where (u.id, u.property_id) = (new.unit_id, new.property_id)
+    ) then
+        perform private.raise_error('unit_of_another_property');
+    elsif v_property.unit_count > 1 and (new.unit_id is not null or v_kind = 'external_block') then
+        perform private.reserve_unit_for_block(v_property, v_kind, new.id, new.unit_id, new.check_in, new.check_out);
+        return null;
+    end if;
     begin
-        if tg_op = 'INSERT' then
+        if tg_op = 'INSERT' or v_property.unit_count > 1 then
+            -- of units, those that it had need not be those that it takes
+            delete from public.occupancies o where o.host_block_id = new.id;
             insert into public.occupancies (
                 property_id, space_id, kind, check_in, check_out, preparation_before, preparation_after, host_block_id, external_block_id
             )
@@ -129,15 +150,35 @@ $$;
 comment on function private.reserve_nights_for_block is
     'Trigger, with the kind of block as argument: takes the nights of a new block and moves those of a changed one; 409 with the reasons when a host blocks nights that are taken. Definer, because no API role may write occupancies.';
 
+create function private.reserve_unit_for_block(
+    p_property public.properties, p_kind public.occupancy_kind, p_id uuid, p_unit_id uuid, p_check_in date, p_check_out date
+) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_code text;
+begin
+    v_code := private.place_in_units(
+        p_property, p_kind, p_id, p_check_in, p_check_out, 1, array_remove(array[p_unit_id], null), null
+    );
+    if v_code is not null then
+        perform private.raise_error('unit_has_stays', private.stays_of_unit(p_unit_id, p_check_in, p_check_out));
+    end if;
+end
+$$;
+comment on function private.reserve_unit_for_block is
+    'Part of reserve_nights_for_block: takes one unit, and moves stays to other units for it. A host''s block is refused with 409 when they cannot move; a stay on another platform comes over them then.';
+
 create trigger _100_reserve_nights_for_block after insert on public.host_blocks
     for each row execute function private.reserve_nights_for_block('host_block');
 create trigger _100_reserve_nights_for_block_on_update after update on public.host_blocks for each row
-    when ((new.check_in, new.check_out) is distinct from (old.check_in, old.check_out))
+    when ((new.check_in, new.check_out, new.unit_id) is distinct from (old.check_in, old.check_out, old.unit_id))
     execute function private.reserve_nights_for_block('host_block');
 create trigger _100_reserve_nights_for_block after insert on public.external_blocks
     for each row execute function private.reserve_nights_for_block('external_block');
 create trigger _100_reserve_nights_for_block_on_update after update on public.external_blocks for each row
-    when ((new.check_in, new.check_out) is distinct from (old.check_in, old.check_out))
+    when ((new.check_in, new.check_out, new.unit_id) is distinct from (old.check_in, old.check_out, old.unit_id))
     execute function private.reserve_nights_for_block('external_block');
 create trigger _100_limit_per_property after insert on public.host_blocks
     referencing new table as new_rows for each statement execute function private.limit_per_property(1000);

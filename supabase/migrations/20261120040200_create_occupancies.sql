@@ -70,6 +70,7 @@ create table public.occupancies (
     preparation_after smallint not null default 0
         constraint occupancies_preparation_after_range check (preparation_after between 0 and 2),
     expires_at timestamptz,
+    is_pinned boolean not null default false,
     booking_id uuid,
     created_at timestamptz not null default now(),
     host_block_id uuid constraint occupancies_host_block_fkey references public.host_blocks (id) on delete cascade,
@@ -88,9 +89,10 @@ create table public.occupancies (
     ) where (kind <> 'external_block')
 );
 comment on table public.occupancies is
-    'Which nights are taken, with a row for each space that the property takes. Only the database writes it; other people see availability through property_calendar, bookability and search_properties.';
+    'Which nights are taken, with a row for each space that the property takes, or for each unit of the booking. Only the database writes it; other people see availability through property_calendar, bookability and search_properties.';
 comment on column public.occupancies.property_id is 'The property that was booked or blocked.';
-comment on column public.occupancies.space_id is 'The property''s own space, whose id is the property''s, or that of a linked property.';
+comment on column public.occupancies.space_id is 'The property''s own space, whose id is the property''s, or that of a linked property; of a property with units, the unit.';
+comment on column public.occupancies.is_pinned is 'Whether the stay keeps its unit, whatever other stays need.';
 comment on column public.occupancies.kind is 'What takes the nights.';
 comment on column public.occupancies.check_in is 'First night.';
 comment on column public.occupancies.check_out is 'The day after the last night; another guest may arrive on it.';
@@ -201,7 +203,7 @@ begin
         if not exists (select from public.property_spaces s where (s.property_id, s.space_id) = (new.property_id, new.space_id)) then
             perform private.raise_error('space_of_another_property');
         end if;
-    elsif v_property.id is not null and new.kind <> 'host_block' then
+    elsif v_property.id is not null and new.kind <> 'host_block' and (tg_op = 'UPDATE' or v_property.unit_count = 1) then
         new.preparation_before := v_property.preparation_nights_before;
         new.preparation_after := v_property.preparation_nights_after;
     end if;
@@ -321,8 +323,25 @@ $$;
 comment on function private.occupancy_conflicts is
     'The conflicts of a stay that keeps p_before and p_after nights free, as problems: occupied, preparation_before, preparation_after. Each has property_ids when linked properties are in the way; holds that have expired by p_at do not count.';
 
+create function private.reserve_units(
+    p_property public.properties, p_booking_id uuid, p_check_in date, p_check_out date, p_units integer, p_expires_at timestamptz
+) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if private.place_in_units(p_property, 'booking', p_booking_id, p_check_in, p_check_out, p_units, null, p_expires_at) is not null then
+        perform private.raise_errors(private.count_refused_stay(
+            private.unit_conflicts(p_property, p_check_in, p_check_out, p_units, p_booking_id, clock_timestamp())
+        ));
+    end if;
+end
+$$;
+comment on function private.reserve_units is
+    'Gives a booking units for these nights instead of those it has; 409 with the reasons when there are too few.';
+
 create function private.reserve_nights(
-    p_booking_id uuid, p_property_id uuid, p_check_in date, p_check_out date, p_expires_at timestamptz default null
+    p_booking_id uuid, p_property_id uuid, p_check_in date, p_check_out date, p_expires_at timestamptz default null, p_units integer default 1
 ) returns void
 language plpgsql security definer
 set search_path = ''
@@ -330,6 +349,10 @@ as $$
 declare
     v_property constant public.properties := private.lock_property(p_property_id);
 begin
+    if v_property.unit_count > 1 then
+        perform private.reserve_units(v_property, p_booking_id, p_check_in, p_check_out, p_units, p_expires_at);
+        return;
+    end if;
     insert into public.occupancies (
         property_id, space_id, kind, check_in, check_out, preparation_before, preparation_after, expires_at, booking_id
     )
@@ -373,13 +396,23 @@ $$;
 comment on function private.extend_reserved_nights is
     'Keeps the nights of a booking until p_expires_at, or without an end; false when the booking has no nights any more. Definer, because no API role may write occupancies.';
 
-create function private.move_reserved_nights(p_booking_id uuid, p_check_in date, p_check_out date) returns void
+create function private.move_reserved_nights(p_booking_id uuid, p_check_in date, p_check_out date, p_units integer default null) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
 declare
     v_property uuid := private.lock_property_of(p_booking_id);
+    v_expires_at timestamptz[];
 begin
+    if exists (select from public.properties p where p.id = v_property and p.unit_count > 1) then
+        v_expires_at := array(select o.expires_at from public.occupancies o where o.booking_id = p_booking_id);
+        perform private.reserve_units(
+            p, p_booking_id, p_check_in, p_check_out, coalesce(p_units, cardinality(v_expires_at)), v_expires_at[1]
+        )
+        from public.properties p
+        where p.id = v_property;
+        return;
+    end if;
     begin
         -- spaces that the property has left keep the old nights no longer
         delete from public.occupancies o
@@ -400,7 +433,7 @@ begin
 end
 $$;
 comment on function private.move_reserved_nights is
-    'Moves a booking to other nights in one step; when they are not free, it answers 409 with the reasons and the booking keeps its nights. Definer, because no API role may write occupancies.';
+    'Moves a booking to other nights, and to another number of units, in one step; when they are not free, it answers 409 with the reasons and the booking keeps its nights. Definer, because no API role may write occupancies.';
 
 create function private.release_nights(p_booking_id uuid) returns boolean
 language plpgsql security definer

@@ -31,11 +31,17 @@ declare
     v_taken datemultirange;
 begin
     select p.* into v_property from public.properties p where p.id = p_property_id;
-    select range_agg(k.nights) into v_taken
-    from private.kept_nights(
-        p_property_id, p_check_in - 1, p_check_out + 1, v_property.preparation_nights_before, v_property.preparation_nights_after,
-        p_ignore_booking, p_at
-    ) k;
+    if v_property.unit_count > 1 then
+        select range_agg(daterange(n.night, n.night + 1)) into v_taken
+        from private.unit_nights(v_property, p_check_in - 1, p_check_out + 1, p_ignore_booking, p_at) n
+        where n.units_left = 0;
+    else
+        select range_agg(k.nights) into v_taken
+        from private.kept_nights(
+            p_property_id, p_check_in - 1, p_check_out + 1, v_property.preparation_nights_before, v_property.preparation_nights_after,
+            p_ignore_booking, p_at
+        ) k;
+    end if;
     return v_taken @> p_check_out and (v_taken @> (p_check_in - 1) or p_check_in <= private.first_check_in(v_property, p_at));
 end
 $$;

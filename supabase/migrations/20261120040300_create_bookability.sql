@@ -9,6 +9,9 @@ insert into private.errors (code, status, message, hint) values
     ('invalid_date', 400, 'The argument {argument} is not a date.', 'Write a date as YYYY-MM-DD, without a time.'),
     ('not_published', 422, 'This property cannot be booked now.', 'Choose another property.'),
     ('invalid_party', 422, 'Numbers of people and pets are 0 or more.', 'Send adults, children, infants and pets as whole numbers from 0.'),
+    ('invalid_units', 422, 'A booking has 1 to 20 units.', 'Send the number of units as a whole number from 1.'),
+    ('too_few_adults', 422, 'Each unit needs an adult.', 'Book fewer units, or send adults.'),
+    ('too_few_units', 422, 'This property has {unit_count} unit(s).', 'Book fewer units, or choose another property.'),
     ('no_adult', 422, 'A party has at least one adult.', 'Send adults as 1 or more.'),
     ('too_many_guests', 422, 'This property takes up to {max_guests} guest(s), infants not counted.', 'Reduce the party, or choose a larger property.'),
     ('too_many_infants', 422, 'This property takes up to {max_infants} infant(s).', 'Reduce the party, or choose another property.'),
@@ -105,12 +108,16 @@ comment on function private.dated_rules is
     'The availability rules of a property for a stay: {min_nights, max_nights, closed}, null where there is no rule. Bit 0 of closed means no arrival on p_check_in, bit 1 no departure on p_check_out.';
 
 create function private.shared_nights_are_taken(
-    p_property_id uuid, p_check_in date, p_check_out date, p_before smallint, p_after smallint, p_ignore_booking uuid, p_at timestamptz
+    p_property_id uuid, p_check_in date, p_check_out date, p_before smallint, p_after smallint, p_ignore_booking uuid, p_at timestamptz,
+    p_units integer
 ) returns boolean
 language plpgsql stable
 set search_path = ''
 as $$
 begin
+    if exists (select from public.properties p where p.id = p_property_id and p.unit_count > 1) then
+        return private.units_are_taken(p_property_id, p_check_in, p_check_out, p_units, p_ignore_booking, p_at);
+    end if;
     return exists (
         select
         from private.kept_nights(p_property_id, p_check_in, p_check_out, p_before, p_after, p_ignore_booking, p_at) o
@@ -119,7 +126,7 @@ begin
 end
 $$;
 comment on function private.shared_nights_are_taken is
-    'Whether nights of a linked property are taken. A property that shares no space is checked inside broken_rules, which costs less.';
+    'Whether nights of a linked property are taken, or too few units of one with units are left. Other properties are checked inside broken_rules, which costs less.';
 
 -- partial, because most seasons only set prices
 create index property_seasons_ends_on_idx on public.property_seasons (property_id, ends_on) include (starts_on, min_nights, max_nights)
@@ -129,7 +136,8 @@ create index property_availability_rules_ends_on_idx on public.property_availabi
 
 create function private.broken_rules(
     p_property_ids uuid[], p_check_ins date[], p_check_outs date[], p_adults integer, p_children integer, p_infants integer,
-    p_pets integer, p_ignore_booking uuid default null, p_at timestamptz default now(), p_enough integer default null
+    p_pets integer, p_ignore_booking uuid default null, p_at timestamptz default now(), p_enough integer default null,
+    p_units integer default 1
 ) returns table (
     number integer, codes text[], today date, min_nights smallint, max_nights smallint, property public.properties
 )
@@ -152,6 +160,13 @@ begin
         p_pets := null;
     elsif p_adults = 0 then
         v_party_code := 'no_adult';
+    elsif (p_units between 1 and 20) is not true then
+        v_party_code := 'invalid_units';
+    elsif p_adults < p_units then
+        v_party_code := 'too_few_adults';
+    end if;
+    if (p_units between 1 and 20) is not true then
+        p_units := 1;
     end if;
     return query
     select b.*
@@ -161,9 +176,10 @@ begin
             array_remove(array[
                 case when p.status is distinct from 'published' then 'not_published' end,
                 v_party_code,
-                case when p_adults > p.max_guests - p_children then 'too_many_guests' end,
-                case when p_infants > p.max_infants then 'too_many_infants' end,
-                case when p_pets > p.max_pets then 'too_many_pets' end,
+                case when p_adults > p.max_guests * p_units - p_children then 'too_many_guests' end,
+                case when p_infants > p.max_infants * p_units then 'too_many_infants' end,
+                case when p_pets > p.max_pets * p_units then 'too_many_pets' end,
+                case when p_units > p.unit_count then 'too_few_units' end,
                 case when greatest(p_children, p_infants) > 0 and not private.children_allowed(i.property_id) then 'children_not_allowed' end,
                 case when i.check_in is null then 'dates_out_of_range' end,
                 case when i.check_out <= i.check_in then 'check_out_before_check_in' end,
@@ -227,7 +243,7 @@ begin
         left join lateral (
             -- only the columns that are needed, because a query prepares every column that it passes on
             select
-                c.status, c.max_guests, c.max_infants, c.max_pets, c.time_zone, c.advance_notice_days, c.advance_notice_cut_off,
+                c.status, c.unit_count, c.max_guests, c.max_infants, c.max_pets, c.time_zone, c.advance_notice_days, c.advance_notice_cut_off,
                 c.booking_window_days, c.gap_min_nights, c.check_in_weekdays, c.check_out_weekdays,
                 coalesce(i.rules[1], i.season[1], c.min_nights) as min_nights,
                 coalesce(i.rules[2], i.season[2], c.max_nights) as max_nights,
@@ -248,7 +264,8 @@ begin
                                 - case when o.kind = 'host_block' then 0 else greatest(o.preparation_after, c.preparation_nights_before) end
                     )
                     else private.shared_nights_are_taken(
-                        c.id, i.check_in, i.check_out, c.preparation_nights_before, c.preparation_nights_after, p_ignore_booking, p_at
+                        c.id, i.check_in, i.check_out, c.preparation_nights_before, c.preparation_nights_after, p_ignore_booking, p_at,
+                        p_units
                     )
                 end as is_taken,
                 case when v_is_one then c end as property
@@ -274,7 +291,8 @@ create function private.bookability(
     p_infants integer default 0,
     p_pets integer default 0,
     p_ignore_booking uuid default null,
-    p_at timestamptz default now()
+    p_at timestamptz default now(),
+    p_units integer default 1
 ) returns jsonb
 language plpgsql stable security definer
 set search_path = ''
@@ -288,7 +306,8 @@ declare
 begin
     select b.* into v_broken
     from private.broken_rules(
-        array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets, p_ignore_booking, p_at
+        array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets, p_ignore_booking, p_at,
+        p_units => p_units
     ) b;
     if v_broken.codes = '{}' then
         return v_reasons;
@@ -297,18 +316,23 @@ begin
     v := v_broken.property;
     foreach v_code in array v_broken.codes loop
         if v_code = 'taken' then
-            v_reasons := v_reasons || private.occupancy_conflicts(
-                p_property_id, p_check_in, p_check_out, v.preparation_nights_before, v.preparation_nights_after, p_ignore_booking, p_at
-            );
+            v_reasons := v_reasons || case
+                when v.unit_count > 1
+                    then private.unit_conflicts(v, p_check_in, p_check_out, p_units, p_ignore_booking, p_at)
+                else private.occupancy_conflicts(
+                    p_property_id, p_check_in, p_check_out, v.preparation_nights_before, v.preparation_nights_after, p_ignore_booking, p_at
+                )
+            end;
             continue;
         end if;
         v_book_before := p_check_in - v.advance_notice_days + v.advance_notice_cut_off;
         v_reasons := v_reasons || private.problem(
             case when v_code = 'too_many_pets' and v.max_pets = 0 then 'pets_not_allowed' else v_code end,
             case v_code
-                when 'too_many_guests' then jsonb_build_object('guests', p_adults::bigint + p_children, 'max_guests', v.max_guests)
-                when 'too_many_infants' then jsonb_build_object('infants', p_infants, 'max_infants', v.max_infants)
-                when 'too_many_pets' then jsonb_build_object('pets', p_pets, 'max_pets', v.max_pets)
+                when 'too_many_guests' then jsonb_build_object('guests', p_adults::bigint + p_children, 'max_guests', v.max_guests * p_units)
+                when 'too_many_infants' then jsonb_build_object('infants', p_infants, 'max_infants', v.max_infants * p_units)
+                when 'too_many_pets' then jsonb_build_object('pets', p_pets, 'max_pets', v.max_pets * p_units)
+                when 'too_few_units' then jsonb_build_object('units', p_units, 'unit_count', v.unit_count)
                 when 'children_not_allowed' then jsonb_build_object('children', p_children + p_infants::bigint)
                 when 'check_out_before_check_in' then jsonb_build_object('check_in', p_check_in, 'check_out', p_check_out)
                 when 'past_date' then jsonb_build_object('check_in', p_check_in, 'today', v_broken.today)
@@ -369,16 +393,19 @@ comment on function private.ages_problems is
 
 create function private.visible_bookability(
     p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
-    p_children_ages integer[]
+    p_children_ages integer[],
+    p_units integer
 ) returns jsonb
 language plpgsql stable security definer
 set search_path = ''
 as $$
 declare
-    v_reasons constant jsonb := private.bookability(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets);
+    v_reasons constant jsonb := private.bookability(
+        p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_units => p_units
+    );
 begin
     -- what has no price, or is refused for its size
-    if jsonb_path_exists(v_reasons, '$[*].code ? (@ == "not_published" || @ == "invalid_party" || @ == "too_many_guests" || @ == "too_many_pets" || @ == "pets_not_allowed" || @ == "dates_out_of_range" || @ == "check_out_before_check_in" || @ == "max_stay")') then
+    if jsonb_path_exists(v_reasons, '$[*].code ? (@ == "not_published" || @ == "invalid_party" || @ == "invalid_units" || @ == "too_few_units" || @ == "too_many_guests" || @ == "too_many_pets" || @ == "pets_not_allowed" || @ == "dates_out_of_range" || @ == "check_out_before_check_in" || @ == "max_stay")') then
         return v_reasons;
     end if;
     return v_reasons || (
@@ -386,7 +413,7 @@ begin
         from public.properties p
         cross join lateral private.price_stay(
             p, p_check_in, private.night_prices(p, p_check_in, p_check_out), p_adults + p_children, p_pets, now(),
-            private.priced_ages(p_children, p_children_ages)
+            private.priced_ages(p_children, p_children_ages), p_units
         ) s
         where p.id = p_property_id
     );
@@ -400,7 +427,7 @@ comment on function private.visible_bookability is
 create function public.bookability(
     p_property_id uuid, p_check_in text, p_check_out text,
     p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0,
-    p_children_ages integer[] default null
+    p_children_ages integer[] default null, p_units integer default 1
 ) returns jsonb
 language plpgsql stable
 set search_path = ''
@@ -413,10 +440,10 @@ begin
     end if;
     return private.visible_bookability(
         p_property_id, v_days[1], v_days[2],
-        p_adults, p_children, p_infants, p_pets, p_children_ages
+        p_adults, p_children, p_infants, p_pets, p_children_ages, p_units
     );
 end
 $$;
 grant execute on function public.bookability to anon, authenticated, service_role;
 comment on function public.bookability is
-    'Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, children_ages_needed, children_ages_invalid, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, currency_not_payable, total_below_minimum, total_above_maximum.';
+    'Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. p_units: how many units of a property that has several. Codes: not_published, invalid_party, no_adult, invalid_units, too_few_adults, too_few_units, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, children_ages_needed, children_ages_invalid, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, unit_pinned, currency_not_payable, total_below_minimum, total_above_maximum.';

@@ -58,7 +58,7 @@ comment on function private.nightly_prices is
 create function private.property_calendar(p_property_id uuid, p_from date, p_to date, p_at timestamptz default now())
 returns table (
     day date, free boolean, reason text, price bigint, currency text, min_nights smallint, max_nights smallint,
-    arrival_allowed boolean, departure_allowed boolean
+    arrival_allowed boolean, departure_allowed boolean, units_left integer
 )
 language plpgsql stable security definer rows 60
 set search_path = ''
@@ -69,19 +69,29 @@ declare
     v_today date;
     v_earliest date;
     v_taken datemultirange;
+    -- of a property with units, the nights by how many are left
+    v_left integer[];
 begin
     select * into v_property from public.properties p where p.id = p_property_id;
     v_property.time_zone := coalesce(v_property.time_zone, 'UTC'); -- a draft may have no time zone
     v_today := (p_at at time zone v_property.time_zone)::date;
     v_earliest := private.first_check_in(v_property, p_at);
     -- nights that cannot be booked: taken nights, and nights that must stay free between two stays
-    select range_agg(o.nights) into v_taken
-    from private.kept_nights(
-        p_property_id, p_from - 1,
-        -- a gap that matters is shorter than the longest minimum stay
-        p_to + case when v_property.gap_min_nights is null then 0 else 1125 end,
-        v_property.preparation_nights_before, v_property.preparation_nights_after, null, p_at
-    ) o;
+    if v_property.unit_count > 1 then
+        select range_agg(daterange(n.night, n.night + 1)) filter (where n.units_left = 0), (array_agg(n.units_left order by n.night))[2:]
+        into v_taken, v_left
+        from private.unit_nights(
+            v_property, p_from - 1, p_to + case when v_property.gap_min_nights is null then 0 else 1125 end, null, p_at
+        ) n;
+    else
+        select range_agg(o.nights) into v_taken
+        from private.kept_nights(
+            p_property_id, p_from - 1,
+            -- a gap that matters is shorter than the longest minimum stay
+            p_to + case when v_property.gap_min_nights is null then 0 else 1125 end,
+            v_property.preparation_nights_before, v_property.preparation_nights_after, null, p_at
+        ) o;
+    end if;
     v_taken := coalesce(v_taken, '{}');
 
     return query
@@ -105,7 +115,11 @@ begin
             and n.night > v_earliest
             and not v_taken @> (n.night - 1)
             and extract(isodow from n.night)::smallint = any (v_property.check_out_weekdays)
-            and z.day is null
+            and z.day is null,
+        case
+            when n.night < v_earliest or v_taken @> n.night then 0
+            else coalesce(v_left[n.night - p_from + 1], 1)
+        end
     from private.nightly_prices(v_property, p_from, p_to) n
     left join (
         select c.min_nights, c.max_nights, generate_series(greatest(c.starts_on, p_from), least(c.ends_on, p_to) - 1, interval '1 day')::date as day
@@ -141,7 +155,7 @@ comment on function private.property_calendar is
 create function private.visible_calendar(p_property_id uuid, p_from date, p_to date)
 returns table (
     day date, free boolean, reason text, price bigint, currency text, min_nights smallint, max_nights smallint,
-    arrival_allowed boolean, departure_allowed boolean
+    arrival_allowed boolean, departure_allowed boolean, units_left integer
 )
 language sql stable security definer rows 60
 set search_path = ''
@@ -172,7 +186,7 @@ comment on function private.allow_caching is
 create function public.property_calendar(p_property_id uuid, p_from text, p_to text)
 returns table (
     day date, free boolean, reason text, price bigint, currency text, min_nights smallint, max_nights smallint,
-    arrival_allowed boolean, departure_allowed boolean
+    arrival_allowed boolean, departure_allowed boolean, units_left integer
 )
 language plpgsql stable rows 60
 set search_path = ''
@@ -198,4 +212,4 @@ end
 $$;
 grant execute on function public.property_calendar to anon, authenticated, service_role;
 comment on function public.property_calendar is
-    'Returns a row for each day from p_from up to but not including p_to (YYYY-MM-DD, at most 400 days). free: whether the night can be booked; else reason is past, advance_notice or unavailable. price: of the night, in minor units of currency, before discounts. min_nights, max_nights: for stays that begin on this day. arrival_allowed, departure_allowed: whether a stay may begin or end on this day.';
+    'Returns a row for each day from p_from up to but not including p_to (YYYY-MM-DD, at most 400 days). free: whether the night can be booked; else reason is past, advance_notice or unavailable. price: of the night, in minor units of currency, before discounts. min_nights, max_nights: for stays that begin on this day. arrival_allowed, departure_allowed: whether a stay may begin or end on this day. units_left: how many units can be booked for the night, at most 1 where the property has one.';

@@ -4,7 +4,7 @@
 
 insert into private.errors (code, status, message, hint) values
     ('calendar_ranges_invalid', 422, 'A calendar is set by a list of 1 to 500 ranges.', 'Send p_ranges as a list of objects with from and until.'),
-    ('calendar_value_invalid', 422, 'Range {range} has a {field} that cannot be used.', 'Send from and until as YYYY-MM-DD; price, min_nights and max_nights as whole numbers or null; closed, closed_to_arrival and closed_to_departure as true, false or null; and nothing else.'),
+    ('calendar_value_invalid', 422, 'Range {range} has a {field} that cannot be used.', 'Send from and until as YYYY-MM-DD; price, min_nights, max_nights and units_to_sell as whole numbers or null; closed, closed_to_arrival and closed_to_departure as true, false or null; and nothing else.'),
     ('calendar_range_not_in_order', 422, 'Range {range} does not end after it begins, between the years 2000 and 2100.', 'Send until as the day after the last.'),
     ('calendar_span_too_long', 422, 'The ranges of one call lie within {max_days} days.', 'Set later days with another call.'),
     ('calendar_nights_not_in_order', 422, 'With range {range}, the maximum stay of {day} is shorter than its minimum stay.', 'Send min_nights and max_nights together.');
@@ -12,7 +12,7 @@ insert into private.errors (code, status, message, hint) values
 create type private.calendar_range as (
     number integer, starts_on date, ends_on date,
     sets_price boolean, price bigint, sets_min_nights boolean, min_nights smallint, sets_max_nights boolean, max_nights smallint,
-    closed boolean, closed_to_arrival boolean, closed_to_departure boolean
+    closed boolean, closed_to_arrival boolean, closed_to_departure boolean, sets_units boolean, units_to_sell smallint
 );
 comment on type private.calendar_range is 'A range of set_calendar. A boolean is null when its key is absent, and false for JSON''s null.';
 
@@ -42,7 +42,7 @@ begin
             -- as JSON, so that "100" is no number
             (e.item -> 'price')::text as price, (e.item -> 'min_nights')::text as min_nights, (e.item -> 'max_nights')::text as max_nights,
             (e.item -> 'closed')::text as closed, (e.item -> 'closed_to_arrival')::text as closed_to_arrival,
-            (e.item -> 'closed_to_departure')::text as closed_to_departure
+            (e.item -> 'closed_to_departure')::text as closed_to_departure, (e.item -> 'units_to_sell')::text as units_to_sell
         from jsonb_array_elements(p_ranges) with ordinality as e (item, number)
     ),
     typed as materialized (
@@ -52,7 +52,8 @@ begin
             case when t.ends_on ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' and pg_input_is_valid(t.ends_on, 'date') then t.ends_on::date end as until,
             case when t.price ~ '^[0-9]{1,13}$' then t.price::bigint end as amount,
             case when t.min_nights ~ '^[0-9]{1,4}$' then t.min_nights::smallint end as least,
-            case when t.max_nights ~ '^[0-9]{1,4}$' then t.max_nights::smallint end as most
+            case when t.max_nights ~ '^[0-9]{1,4}$' then t.max_nights::smallint end as most,
+            case when t.units_to_sell ~ '^[0-9]{1,4}$' then t.units_to_sell::smallint end as units
         from texts t
     ),
     checked as materialized (
@@ -81,6 +82,10 @@ begin
                     when t.most not between 1 and 1125 then 'max_nights_range max_nights'
                     when t.most < t.least then 'nights_are_in_order max_nights'
                 end,
+                case
+                    when t.units_to_sell <> 'null' and t.units is null then 'calendar_value_invalid units_to_sell'
+                    when t.units > 20 then 'units_to_sell_range units_to_sell'
+                end,
                 case when t.closed not in ('true', 'false', 'null') then 'calendar_value_invalid closed' end,
                 case when t.closed_to_arrival not in ('true', 'false', 'null') then 'calendar_value_invalid closed_to_arrival' end,
                 case when t.closed_to_departure not in ('true', 'false', 'null') then 'calendar_value_invalid closed_to_departure' end,
@@ -88,7 +93,8 @@ begin
                     select 'calendar_value_invalid ' || left(min(k.key), 40)
                     from jsonb_object_keys(t.item) as k (key)
                     where k.key <> all (array[
-                        'from', 'until', 'price', 'min_nights', 'max_nights', 'closed', 'closed_to_arrival', 'closed_to_departure'
+                        'from', 'until', 'price', 'min_nights', 'max_nights', 'closed', 'closed_to_arrival', 'closed_to_departure',
+                        'units_to_sell'
                     ])
                 ) end
             ], null) as faults
@@ -98,7 +104,7 @@ begin
         array_agg(
             row (
                 c.number, c.first, c.until, c.price is not null, c.amount, c.min_nights is not null, c.least, c.max_nights is not null,
-                c.most, c.closed = 'true', c.closed_to_arrival = 'true', c.closed_to_departure = 'true'
+                c.most, c.closed = 'true', c.closed_to_arrival = 'true', c.closed_to_departure = 'true', c.units_to_sell is not null, c.units
             )::private.calendar_range
             order by c.number
         ),

@@ -58,13 +58,15 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    -- of nights, the minimum in bits 16 to 31 and the maximum below, 0 for none; -1 is closed to arrival, -2 closed to departure
+    -- of nights, the minimum in bits 16 to 31 and the maximum below, 0 for none; -1 is closed to arrival, -2 closed to departure, -100
+    -- and below are units to sell
     v_present constant private.day_span[] := array(
         select row (
             c.starts_on, c.ends_on, case c.kind
                 when 'nights' then coalesce(c.min_nights, 0)::bigint << 16 | coalesce(c.max_nights, 0)::bigint
                 when 'closed_to_arrival' then -1
-                else -2
+                when 'closed_to_departure' then -2
+                else -100 - c.units_to_sell
             end, 0
         )::private.day_span
         from public.property_availability_rules c
@@ -76,7 +78,7 @@ declare
 begin
     v_painted := array(
         select s
-        from (values (1, 0, 4294967295), (2, -1, -1), (3, -2, -2)) as k (layer, lowest, highest)
+        from (values (1, 0, 4294967295), (2, -1, -1), (3, -2, -2), (4, -120, -100)) as k (layer, lowest, highest)
         cross join lateral (
             select
                 array(select t from unnest(v_present) t where t.value between k.lowest and k.highest) as present,
@@ -85,7 +87,8 @@ begin
                         r.starts_on, r.ends_on, case k.layer
                             when 1 then coalesce(r.min_nights, 0)::bigint << 16 | coalesce(r.max_nights, 0)::bigint
                             when 2 then -r.closed_to_arrival::integer
-                            else -2 * r.closed_to_departure::integer
+                            when 3 then -2 * r.closed_to_departure::integer
+                            else coalesce(-100 - r.units_to_sell, 0)
                         end,
                         case when k.layer > 1 then 0 when not r.sets_max_nights then 65535 when not r.sets_min_nights then 4294901760 else 0 end
                     )::private.day_span
@@ -93,7 +96,8 @@ begin
                     where case k.layer
                         when 1 then r.sets_min_nights or r.sets_max_nights
                         when 2 then r.closed_to_arrival is not null
-                        else r.closed_to_departure is not null
+                        when 3 then r.closed_to_departure is not null
+                        else r.sets_units
                     end
                     order by r.number
                 ) as changes
@@ -129,21 +133,30 @@ begin
     delete from public.property_availability_rules c
     where
         c.property_id = p_property_id and c.ends_on >= p_first and c.starts_on <= p_until
-        and (case c.kind when 'nights' then 0 when 'closed_to_arrival' then -1 else -2 end, c.starts_on, c.ends_on)
+        and (
+            case c.kind when 'nights' then 0 when 'closed_to_arrival' then -1 when 'closed_to_departure' then -2 else -100 - c.units_to_sell end,
+            c.starts_on, c.ends_on
+        )
             not in (select least(s.value, 0), s.starts_on, s.ends_on from unnest(v_painted) s);
-    insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, min_nights, max_nights)
+    insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, min_nights, max_nights, units_to_sell)
     select
         p_property_id,
-        case s.value when -1 then 'closed_to_arrival' when -2 then 'closed_to_departure' else 'nights' end::public.availability_rule_kind,
+        case
+            when s.value > 0 then 'nights'
+            when s.value = -1 then 'closed_to_arrival'
+            when s.value = -2 then 'closed_to_departure'
+            else 'units_to_sell'
+        end::public.availability_rule_kind,
         s.starts_on, s.ends_on,
-        case when s.value > 0 then nullif(s.value >> 16, 0) end, case when s.value > 0 then nullif(s.value & 65535, 0) end
+        case when s.value > 0 then nullif(s.value >> 16, 0) end, case when s.value > 0 then nullif(s.value & 65535, 0) end,
+        case when s.value <= -100 then -100 - s.value end
     from unnest(v_painted) s
     where (least(s.value, 0), s.starts_on, s.ends_on) not in (select least(t.value, 0), t.starts_on, t.ends_on from unnest(v_present) t);
     return true;
 end
 $$;
 comment on function private.set_calendar_rules is
-    'Sets minimum and maximum stays and closed arrivals and departures, and writes the ranges of property_availability_rules that differ; false when none does.';
+    'Sets minimum and maximum stays, closed arrivals and departures and units to sell, and writes the ranges of property_availability_rules that differ; false when none does.';
 
 create function private.set_calendar_blocks(p_property_id uuid, p_ranges private.calendar_range[], p_first date, p_until date)
 returns void
@@ -178,7 +191,7 @@ begin
         select b
         from public.host_blocks b
         where
-            b.property_id = p_property_id and b.check_in <= p_until and b.check_out >= p_first
+            b.property_id = p_property_id and b.unit_id is null and b.check_in <= p_until and b.check_out >= p_first
             and (
                 daterange(b.check_in, b.check_out) && v_opened
                 or b.note = '' and exists (select from unnest(v_closed) n where n -|- daterange(b.check_in, b.check_out))
@@ -216,6 +229,33 @@ $$;
 comment on function private.set_calendar_blocks is
     'Opens nights by shortening host blocks, and closes free nights with blocks that join those without a note. Nights of bookings and other platforms stay as they are.';
 
+create function private.fit_ranges_to_units(p_ranges private.calendar_range[], p_unit_count integer) returns private.calendar_range[]
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+    v_range private.calendar_range;
+begin
+    for v_number in 1..cardinality(p_ranges) loop
+        v_range := p_ranges[v_number];
+        if p_unit_count > 1 and v_range.closed then
+            v_range.sets_units := true;
+            v_range.units_to_sell := 0;
+            v_range.closed := null;
+        elsif p_unit_count > 1 and not v_range.closed then
+            v_range.sets_units := true;
+        elsif p_unit_count = 1 and v_range.sets_units then
+            v_range.closed := coalesce(v_range.closed, v_range.units_to_sell = 0, false);
+            v_range.sets_units := false;
+        end if;
+        p_ranges[v_number] := v_range;
+    end loop;
+    return p_ranges;
+end
+$$;
+comment on function private.fit_ranges_to_units is
+    'Closes nights of a property with units by selling none, because stays take single units; and those of other properties for which 0 units are to be sold.';
+
 create function private.set_calendar(p_property_id uuid, p_ranges jsonb)
 returns datemultirange
 language plpgsql security definer
@@ -243,7 +283,7 @@ begin
         perform private.raise_error('own_property_not_found');
     end if;
     v_property := private.lock_property(p_property_id);
-    v_ranges := private.read_calendar_ranges(p_ranges, v_property.currency);
+    v_ranges := private.fit_ranges_to_units(private.read_calendar_ranges(p_ranges, v_property.currency), v_property.unit_count);
     select range_agg(daterange(r.starts_on, r.ends_on)) into v_days from unnest(v_ranges) r;
     if v_level < 'full' and (select bool_or(r.sets_price) from unnest(v_ranges) r) then
         perform private.raise_error('update_not_allowed', '{"table": "property_date_overrides"}');
@@ -254,7 +294,7 @@ begin
     perform set_config('staybase.refresh_search', 'later', true);
     v_is_changed := private.set_calendar_prices(p_property_id, v_ranges, v_first, v_until);
     if (select bool_or(
-        r.sets_min_nights or r.sets_max_nights or r.closed_to_arrival is not null or r.closed_to_departure is not null
+        r.sets_min_nights or r.sets_max_nights or r.closed_to_arrival is not null or r.closed_to_departure is not null or r.sets_units
     ) from unnest(v_ranges) r) then
         v_is_changed := private.set_calendar_rules(p_property_id, v_ranges, v_first, v_until) or v_is_changed;
     end if;
@@ -274,7 +314,7 @@ comment on function private.set_calendar is
 create function private.set_calendar_as_caller(p_property_id uuid, p_ranges jsonb)
 returns table (
     day date, free boolean, reason text, price bigint, currency text, min_nights smallint, max_nights smallint,
-    arrival_allowed boolean, departure_allowed boolean, closed boolean
+    arrival_allowed boolean, departure_allowed boolean, units_left integer, closed boolean
 )
 language plpgsql security definer rows 60
 set search_path = ''
@@ -293,9 +333,18 @@ begin
             perform private.wait_to_retry(v_attempt);
         end;
     end loop;
-    select range_agg(daterange(b.check_in, b.check_out)) into v_blocked
-    from public.host_blocks b
-    where b.property_id = p_property_id and b.check_in < upper(v_days) and b.check_out > lower(v_days);
+    select range_agg(c.days) into v_blocked
+    from (
+        select daterange(b.check_in, b.check_out) as days
+        from public.host_blocks b
+        where b.property_id = p_property_id and b.unit_id is null and b.check_in < upper(v_days) and b.check_out > lower(v_days)
+        union all
+        select daterange(r.starts_on, r.ends_on)
+        from public.property_availability_rules r
+        where
+            r.property_id = p_property_id and r.kind = 'units_to_sell' and r.units_to_sell = 0
+            and r.starts_on < upper(v_days) and r.ends_on > lower(v_days)
+    ) c;
     return query
     select c.*, coalesce(v_blocked @> c.day, false)
     from private.property_calendar(p_property_id, lower(v_days), upper(v_days)) c
@@ -308,7 +357,7 @@ comment on function private.set_calendar_as_caller is 'Runs set_calendar, again 
 create function public.set_calendar(p_property_id uuid, p_ranges jsonb)
 returns table (
     day date, free boolean, reason text, price bigint, currency text, min_nights smallint, max_nights smallint,
-    arrival_allowed boolean, departure_allowed boolean, closed boolean
+    arrival_allowed boolean, departure_allowed boolean, units_left integer, closed boolean
 )
 language sql rows 60
 set search_path = ''
@@ -317,4 +366,4 @@ as $$
 $$;
 grant execute on function public.set_calendar to authenticated, service_role;
 comment on function public.set_calendar is
-    'Sets up to 500 ranges of days, all or none, within 1,000 days: [{from, until, price, min_nights, max_nights, closed, closed_to_arrival, closed_to_departure}]. until is the day after the last; later ranges win; a missing key changes nothing, null returns to the season or property, or opens. Closing leaves booked nights alone. Needs calendar rights, for prices full rights. Returns their days as property_calendar does; closed: whether a block has the night.';
+    'Sets up to 500 ranges of days, all or none, within 1,000 days: [{from, until, price, min_nights, max_nights, units_to_sell, closed, closed_to_arrival, closed_to_departure}]. until is the day after the last; later ranges win; a missing key changes nothing, null returns to the season or property, or opens. units_to_sell: how many units are sold at most, those that are included. Closing leaves booked nights alone; where a property has units, closed is the same as units_to_sell 0. Needs calendar rights, for prices full rights. Returns their days as property_calendar does; closed: whether the host closed the night.';

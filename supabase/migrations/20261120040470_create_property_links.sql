@@ -7,6 +7,7 @@
 insert into private.errors (code, status, message, hint) values
     ('invalid_parts', 422, 'A property has 1 to 19 other properties as parts.', 'Send the ids of other properties in p_part_ids.'),
     ('parts_of_another_host', 422, 'Only properties of one host can be linked.', 'Send ids of properties of the same host.'),
+    ('units_have_no_parts', 422, 'A property with units has no parts.', 'Make a property of its own for the whole house, and link it with this one as its part.'),
     ('parts_go_round', 422, 'One of these parts contains the property itself.', 'Call unlink_property for that part, or name the property as its part only.'),
     ('too_many_spaces', 422, 'A property takes at most {maximum} spaces: its own and those of its parts.', 'Link fewer properties.'),
     ('linked_nights_clash', 409, '{count} stay(s) or block(s) of these properties have the same nights.', 'The details contain up to 20 of them: move or cancel one of each, then link again.');
@@ -148,6 +149,8 @@ begin
     v_linked := private.lock_own_properties(p_part_ids || p_property_id);
     if (select count(distinct p.host_id) from public.properties p where p.id = any (v_linked)) > 1 then
         perform private.raise_error('parts_of_another_host');
+    elsif exists (select from public.properties p where p.id = p_property_id and p.unit_count > 1) then
+        perform private.raise_error('units_have_no_parts');
     elsif exists (select from public.property_spaces s where s.property_id = any (p_part_ids) and s.space_id = p_property_id) then
         perform private.raise_error('parts_go_round');
     end if;
@@ -195,7 +198,9 @@ declare
     v_calendar constant uuid := (select p.calendar_id from public.properties p where p.id = p_property_id);
     v_property public.properties;
 begin
-    delete from public.property_spaces s where p_property_id in (s.property_id, s.space_id) and s.property_id <> s.space_id;
+    delete from public.property_spaces s
+    using private.spaces o
+    where o.id = s.space_id and p_property_id in (s.property_id, o.property_id) and s.property_id <> o.property_id;
     update public.properties p
     set calendar_id = null
     where

@@ -118,6 +118,7 @@ comment on function private.paying_guests is 'How many of p_guests pay what exem
 create function private.price_stay(
     p_property public.properties, p_check_in date, p_night_prices bigint[], p_guests integer, p_pets integer, p_now timestamptz,
     p_children_ages integer[] default '{}',
+    p_units integer default 1,
     out lines public.quote_line[], out rent bigint, out discount bigint, out fees bigint, out taxes numeric,
     out guest_platform_fee bigint, out guest_total numeric, out host_platform_fee bigint, out host_total numeric,
     out charges_by_age text[]
@@ -177,11 +178,14 @@ begin
     rent := 0;
     while v_nights_left <> '{}' loop
         v_price := v_nights_left[1];
-        v_quantity := cardinality(array_positions(v_nights_left, v_price));
+        v_quantity := cardinality(array_positions(v_nights_left, v_price)) * p_units;
         v_amount := v_quantity * v_price;
         rent := rent + v_amount;
         lines := lines || row(
-            'nights', case v_quantity when 1 then '1 night' else v_quantity || ' nights' end, v_quantity, v_price, null, v_amount, v_amount, 0
+            'nights',
+            case v_quantity when p_units then '1 night' else v_quantity / p_units || ' nights' end
+            || case p_units when 1 then '' else ', ' || p_units || ' units' end,
+            v_quantity, v_price, null, v_amount, v_amount, 0
         )::public.quote_line;
         v_nights_left := array_remove(v_nights_left, v_price);
     end loop;
@@ -206,7 +210,7 @@ begin
     fees := 0;
     charges_by_age := '{}';
     foreach v_fee in array v_fees loop
-        v_quantity := 1;
+        v_quantity := case v_fee.kind when 'pet' then 1 else p_units end;
         if v_fee.charge in ('per_guest', 'per_guest_night') then
             v_quantity := case v_fee.kind when 'pet' then p_pets else p_guests end;
             if v_fee.exempt_under_age is not null then
@@ -227,8 +231,8 @@ begin
             v_fee.name, v_quantity, v_fee.amount, null, v_amount, v_amount, 0
         )::public.quote_line;
     end loop;
-    if p_property.extra_guest_price > 0 and p_guests > p_property.extra_guests_after then
-        v_quantity := (p_guests - p_property.extra_guests_after) * v_nights;
+    if p_property.extra_guest_price > 0 and p_guests > p_property.extra_guests_after * p_units then
+        v_quantity := (p_guests - p_property.extra_guests_after * p_units) * v_nights;
         v_amount := v_quantity * p_property.extra_guest_price;
         fees := fees + v_amount;
         v_nightly_fees := v_nightly_fees + v_amount;
@@ -242,7 +246,7 @@ begin
     taxes := 0;
     foreach v_tax in array v_taxes loop
         v_taxed_nights := least(v_nights, v_tax.max_nights);
-        v_quantity := 1;
+        v_quantity := p_units;
         v_amount := v_tax.amount;
         v_payers := p_guests;
         if v_tax.exempt_under_age is not null then
@@ -252,12 +256,13 @@ begin
             end if;
         end if;
         if v_tax.charge = 'percent' then
+            v_quantity := 1;
             v_taxed_rent := rent + discount;
             v_taxed_fees := fees;
             v_divisor := 1;
             if v_taxed_nights < v_nights then
                 -- multiplied by rent * v_nights, so that nothing is divided before the line is rounded
-                v_taxed_rent := v_taxed_rent * v_nights * private.sum_of_nights(p_night_prices[:v_taxed_nights]);
+                v_taxed_rent := v_taxed_rent * v_nights * private.sum_of_nights(p_night_prices[:v_taxed_nights]) * p_units;
                 v_taxed_fees := ((fees - v_nightly_fees)::numeric * v_nights + v_nightly_fees * v_taxed_nights) * rent;
                 v_divisor := rent::numeric * v_nights;
             end if;
@@ -281,7 +286,7 @@ begin
             end if;
             v_amount := private.proportion(1, (v_taxed_rent + v_taxed_fees) * v_tax.percent, v_divisor, v_step);
         elsif v_tax.charge = 'per_night' then
-            v_quantity := v_taxed_nights;
+            v_quantity := v_taxed_nights * p_units;
         elsif v_tax.charge = 'per_guest' then
             v_quantity := v_payers;
         elsif v_tax.charge = 'per_guest_night' then
@@ -318,4 +323,4 @@ begin
 end
 $$;
 comment on function private.price_stay is
-    'Computes the lines of a stay from its night prices, and their sums as in public.quote; charges_by_age names the fees and taxes that depend on p_children_ages, the ages of the children among the guests. A tax of limited nights applies to their rent and fees per night, and to all other fees; included taxes are taken out of the prices together.';
+    'Computes the lines of a stay from its night prices, and their sums as in public.quote; charges_by_age names the fees and taxes that depend on p_children_ages, the ages of the children among the guests. A tax of limited nights applies to their rent and fees per night, and to all other fees; included taxes are taken out of the prices together. Nights, and charges per booking and per night, count for each unit.';

@@ -23,6 +23,7 @@ create type public.quote as (
     children_ages smallint[],
     infants integer,
     pets integer,
+    units integer,
     booking_mode public.booking_mode,
     currency text,
     lines public.quote_line[],
@@ -49,6 +50,7 @@ comment on column public.quote.id is 'The id to book with. Only the person who a
 comment on column public.quote.expires_at is 'When the id can no longer be booked.';
 comment on column public.quote.children_ages is 'Ages of the children at check-in, lowest first; null where no fee and no tax of the property asks for them.';
 comment on column public.quote.lines is 'The lines that sum to the totals.';
+comment on column public.quote.units is 'Number of units of the property.';
 comment on column public.quote.rent is 'Sum of the night prices, before the discount.';
 comment on column public.quote.discount is 'Negative, or 0.';
 comment on column public.quote.fees is 'Cleaning, extra guests, pets and other fees.';
@@ -130,7 +132,7 @@ comment on function private.charge_problems is
 
 create function private.compute_quote(
     p_property public.properties, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer,
-    p_pets integer, p_owner uuid, p_now timestamptz, p_children_ages integer[] default null
+    p_pets integer, p_owner uuid, p_now timestamptz, p_children_ages integer[] default null, p_units integer default 1
 )
 returns public.quote
 language plpgsql stable
@@ -156,7 +158,7 @@ begin
     where s.name = 'quote_validity';
     v_night_prices := private.night_prices(p_property, p_check_in, p_check_out);
     v_price := private.price_stay(
-        p_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now, private.priced_ages(p_children, p_children_ages)
+        p_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now, private.priced_ages(p_children, p_children_ages), p_units
     );
     if p_children > 0 or p_children_ages is not null then
         perform private.refuse_stay(private.ages_problems(p_children, p_children_ages, v_price.charges_by_age));
@@ -173,13 +175,13 @@ begin
     -- no values whose text depends on settings of the session
     v_terms_hash := encode(sha256(convert_to(concat_ws(
         '|', p_property.id, p_check_in - date '2000-01-01', p_check_out - p_check_in, p_adults, p_children, v_ages, p_infants, p_pets,
-        p_property.booking_mode, p_property.currency, v_price.lines, p_property.time_zone, p_property.check_in_from,
+        p_units, p_property.booking_mode, p_property.currency, v_price.lines, p_property.time_zone, p_property.check_in_from,
         p_property.check_out_until, p_property.cancellation_policy_id, v_terms.steps, v_terms.house_rules_version
     ), 'UTF8')), 'hex');
     -- in the column order of public.quote
     return row(
         private.quote_id(v_terms_hash, v_expires_at, p_owner), v_expires_at, p_property.id, p_check_in, p_check_out,
-        p_check_out - p_check_in, p_adults, p_children, v_ages, p_infants, p_pets, p_property.booking_mode, p_property.currency,
+        p_check_out - p_check_in, p_adults, p_children, v_ages, p_infants, p_pets, p_units, p_property.booking_mode, p_property.currency,
         v_price.lines, v_price.rent, v_price.discount, v_price.fees, v_price.taxes, v_price.guest_platform_fee,
         v_price.guest_total, v_price.host_platform_fee, v_price.host_total, p_property.time_zone,
         v_check_in_at, (p_check_out + p_property.check_out_until) at time zone p_property.time_zone,
@@ -210,7 +212,8 @@ comment on function private.refuse_stay is
 
 create function private.quote_stay(
     p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
-    p_children_ages integer[] default null
+    p_children_ages integer[] default null,
+    p_units integer default 1
 )
 returns public.quote
 language plpgsql stable security definer
@@ -220,10 +223,12 @@ declare
     v_broken record;
 begin
     select b.codes, b.property into v_broken
-    from private.broken_rules(array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets) b;
+    from private.broken_rules(
+        array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets, p_units => p_units
+    ) b;
     return case
         when v_broken.codes = '{}' then private.compute_quote(
-            v_broken.property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, auth.uid(), now(), p_children_ages
+            v_broken.property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, auth.uid(), now(), p_children_ages, p_units
         )
     end;
 end
@@ -235,7 +240,7 @@ comment on function private.quote_stay is
 create function public.quote_stay(
     p_property_id uuid, p_check_in text, p_check_out text,
     p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0,
-    p_children_ages integer[] default null
+    p_children_ages integer[] default null, p_units integer default 1
 )
 returns public.quote
 language plpgsql stable
@@ -244,7 +249,7 @@ as $$
 declare
     v_days constant date[] := private.parse_dates(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
     v_quote constant public.quote := private.quote_stay(
-        p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets, p_children_ages
+        p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets, p_children_ages, p_units
     );
 begin
     if v_quote.id is not null then
@@ -255,10 +260,10 @@ begin
         perform private.raise_error('property_not_found');
     end if;
     perform private.refuse_stay(private.visible_bookability(
-        p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets, p_children_ages
+        p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets, p_children_ages, p_units
     ));
 end
 $$;
 grant execute on function public.quote_stay to anon, authenticated, service_role;
 comment on function public.quote_stay is
-    'Quotes a stay (dates as YYYY-MM-DD): what guest and host pay, line by line, the cancellation terms, and an id to book with. p_children_ages: ages at check-in, needed where a fee or tax exempts children by age. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.';
+    'Quotes a stay (dates as YYYY-MM-DD), of p_units units of a property that has several: what guest and host pay, line by line, the cancellation terms, and an id to book with. p_children_ages: ages at check-in, needed where a fee or tax exempts children by age. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.';

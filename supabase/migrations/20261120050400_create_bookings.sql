@@ -40,11 +40,12 @@ create table private.bookings (
     check_in date not null,
     check_out date not null,
     nights integer not null generated always as (check_out - check_in) stored,
-    adults smallint not null constraint bookings_adults_range check (adults between 1 and 50),
-    children smallint not null constraint bookings_children_range check (children between 0 and 50),
+    adults smallint not null constraint bookings_adults_range check (adults between 1 and 1000),
+    children smallint not null constraint bookings_children_range check (children between 0 and 1000),
     children_ages smallint[],
-    infants smallint not null constraint bookings_infants_range check (infants between 0 and 5),
-    pets smallint not null constraint bookings_pets_range check (pets between 0 and 10),
+    infants smallint not null constraint bookings_infants_range check (infants between 0 and 100),
+    pets smallint not null constraint bookings_pets_range check (pets between 0 and 200),
+    units smallint not null default 1 constraint bookings_units_range check (units between 1 and 20),
 
     booking_mode public.booking_mode not null,
     currency text not null constraint bookings_currency_fkey references public.currencies (code) on delete restrict,
@@ -218,7 +219,7 @@ alter table public.booking_line_items enable row level security;
 -- The columns that the view public.bookings reads as its caller; the schema private is not exposed.
 grant select (
     id, property_id, host_id, guest_id, status, status_at, status_reason, expires_at, confirmed_at, check_in, check_out, nights,
-    adults, children, children_ages, infants, pets, booking_mode, currency, guest_total, host_total, property_title, property_city, time_zone,
+    adults, children, children_ages, infants, pets, units, booking_mode, currency, guest_total, host_total, property_title, property_city, time_zone,
     check_in_at, check_out_at, cancellation_policy_id, cancellation_policy_name, cancellation_steps, house_rules_version, quote_id,
     idempotency_key, created_at, updated_at
 ) on private.bookings to authenticated, service_role;
@@ -427,7 +428,7 @@ begin
         perform private.raise_error('status_time_out_of_order');
     end if;
     if v_changes.before ?| array[
-        'check_in', 'check_out', 'adults', 'children', 'infants', 'pets', 'guest_total', 'host_total', 'night_prices'
+        'check_in', 'check_out', 'adults', 'children', 'infants', 'pets', 'units', 'guest_total', 'host_total', 'night_prices'
     ] or private.ages_change(old, new) then
         perform private.raise_error('status_and_stay_changed_together');
     end if;

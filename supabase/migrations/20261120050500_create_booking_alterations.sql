@@ -22,6 +22,7 @@ create table public.booking_alterations (
     children_ages smallint[],
     infants smallint not null,
     pets smallint not null,
+    units smallint not null default 1,
     currency text not null constraint booking_alterations_currency_fkey references public.currencies (code) on delete restrict,
     guest_total bigint not null,
     difference bigint not null,
@@ -45,6 +46,7 @@ comment on column public.booking_alterations.children is 'Proposed number of chi
 comment on column public.booking_alterations.children_ages is 'Ages of these children at check-in; null where nothing asks for them.';
 comment on column public.booking_alterations.infants is 'Proposed number of infants.';
 comment on column public.booking_alterations.pets is 'Proposed number of pets.';
+comment on column public.booking_alterations.units is 'Proposed number of units.';
 comment on column public.booking_alterations.currency is 'Currency of the booking.';
 comment on column public.booking_alterations.guest_total is 'What the guest would pay for the booking, in minor units.';
 comment on column public.booking_alterations.difference is 'How much more the guest would pay than now; negative for less.';

@@ -22,7 +22,7 @@ select
     b.status_reason,
     case when b.expires_at > now() then b.expires_at end as expires_at,
     b.confirmed_at,
-    r.check_in, b.check_out, b.nights, b.adults, b.children, b.children_ages, b.infants, b.pets, b.booking_mode, b.currency, b.guest_total,
+    r.check_in, b.check_out, b.nights, b.adults, b.children, b.children_ages, b.infants, b.pets, b.units, b.booking_mode, b.currency, b.guest_total,
     case
         when (select auth.uid()) is null or (select auth.uid()) in (b.guest_id, b.host_id) or (select private.is_operator())
         then b.host_total
@@ -41,7 +41,7 @@ left join private.bookings b on b.id = r.id
 where r.reader = (select private.reader()) and r.is_whole = (select private.reads_everything());
 
 comment on view public.bookings is
-    '@graphql({"primary_key_columns": ["id"]}) Bookings of the caller, as guest or on the host''s side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.';
+    '@graphql({"primary_key_columns": ["id"]}) Bookings of the caller, as guest or on the host''s side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates, guests or units; DELETE gives up an unpaid hold or request.';
 comment on column public.bookings.status is 'Present status.';
 comment on column public.bookings.status_at is 'Since when it has this status.';
 comment on column public.bookings.status_reason is 'The reason given with the last change of status.';
@@ -56,6 +56,7 @@ comment on column public.bookings.children_ages is
     'Ages of the children at check-in, 2 to 17, one for each child. Needed where a fee or tax of the property exempts children by age, and kept there alone.';
 comment on column public.bookings.infants is 'Number of children under 2.';
 comment on column public.bookings.pets is 'Number of pets.';
+comment on column public.bookings.units is 'Number of units of the property, 1 unless it has several.';
 comment on column public.bookings.booking_mode is 'instant, or request when the host had to accept it.';
 comment on column public.bookings.currency is 'ISO 4217 code of every amount.';
 comment on column public.bookings.guest_total is 'What the guest pays, in minor units.';
@@ -73,9 +74,9 @@ comment on column public.bookings.idempotency_key is 'Up to 255 characters chose
 comment on column public.bookings.open_alteration_id is 'The open proposal, if there is one.';
 
 grant select, delete on public.bookings to authenticated;
-grant insert (property_id, check_in, check_out, adults, children, children_ages, infants, pets, quote_id, idempotency_key)
+grant insert (property_id, check_in, check_out, adults, children, children_ages, infants, pets, units, quote_id, idempotency_key)
     on public.bookings to authenticated;
-grant update (check_in, check_out, adults, children, children_ages, infants, pets) on public.bookings to authenticated;
+grant update (check_in, check_out, adults, children, children_ages, infants, pets, units) on public.bookings to authenticated;
 grant select on public.bookings to service_role;
 
 -- These two are volatile, because a stable function and a detected relationship read in the snapshot of the statement and so miss the

@@ -59,14 +59,14 @@ set search_path = ''
 as $$
 begin
     return query
-    select b.property_id, ceil(b.nights * d.due::numeric / b.guest_total)::integer, b.check_out_at
+    select b.property_id, ceil(b.nights * b.units * d.due::numeric / b.guest_total)::integer, b.check_out_at
     from private.bookings b
     cross join lateral (select least(private.chargeable_due(b, p_now), b.guest_total) as due) d
     where b.guest_id = p_guest_id and b.status = 'confirmed' and b.check_out_at > p_now and b.guest_total > 0 and d.due > 0;
 end
 $$;
 comment on function private.unpaid_extensions is
-    'The confirmed bookings of a guest whose card has not paid what is due, such as for nights that an alteration added, each with the share of its nights that is not paid.';
+    'The confirmed bookings of a guest whose card has not paid what is due, such as for nights that an alteration added, each with the share of its nights, in all its units, that is not paid.';
 
 create function private.unpaid_room_at(
     p_unpaid private.unpaid_stay[], p_bookings integer, p_nights integer, p_most_bookings integer, p_most_nights integer, p_now timestamptz
@@ -111,7 +111,7 @@ declare
         p_guest_id, p_now, 'unpaid_bookings', 'unpaid_nights', 'unpaid_bookings_at_property', 'unpaid_nights_at_property'
     );
     v_unpaid constant private.unpaid_stay[] := array(
-        select (b.property_id, b.nights, b.expires_at)::private.unpaid_stay
+        select (b.property_id, b.nights * b.units, b.expires_at)::private.unpaid_stay
         from private.bookings b
         where b.guest_id = p_guest_id and b.expires_at > p_now
         union all

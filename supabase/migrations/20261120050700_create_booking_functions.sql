@@ -40,7 +40,8 @@ comment on function private.lock_booking is
 
 create function private.create_booking(
     p_guest_id uuid, p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer,
-    p_infants integer, p_pets integer, p_quote_id uuid, p_idempotency_key text, p_now timestamptz, p_children_ages integer[] default null
+    p_infants integer, p_pets integer, p_quote_id uuid, p_idempotency_key text, p_now timestamptz,
+    p_children_ages integer[] default null, p_units integer default 1
 )
 returns uuid
 language plpgsql
@@ -48,7 +49,7 @@ set search_path = ''
 as $$
 declare
     v_request_hash constant bytea := sha256(convert_to(jsonb_build_array(
-        p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_quote_id, p_children_ages
+        p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_quote_id, p_children_ages, p_units
     )::text, 'UTF8'));
     v_earlier record;
     v_property public.properties;
@@ -77,16 +78,16 @@ begin
     if not found then
         perform private.raise_error('account_deleted');
     end if;
-    perform private.refuse_unpaid_booking(p_guest_id, p_property_id, p_check_out - p_check_in, p_now);
+    perform private.refuse_unpaid_booking(p_guest_id, p_property_id, (p_check_out - p_check_in) * least(p_units, 20), p_now);
     v_property := private.lock_property(p_property_id);
     perform private.refuse_suspended_party(p_guest_id, v_property.host_id);
     perform private.refuse_stay(private.count_refused_stay(
         case when v_property.host_id = p_guest_id then jsonb_build_array(private.problem('own_property')) else '[]' end
-        || private.bookability(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_at => p_now)
+        || private.bookability(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_at => p_now, p_units => p_units)
     ));
 
     v_quote := private.compute_quote(
-        v_property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_guest_id, p_now, p_children_ages
+        v_property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_guest_id, p_now, p_children_ages, p_units
     );
     if not private.quote_is_valid(p_quote_id, v_quote.terms_hash, p_guest_id, p_now) then
         perform private.raise_error('stale_quote', jsonb_build_object('quote', to_jsonb(v_quote)));
@@ -100,13 +101,13 @@ begin
     end;
     insert into private.bookings (
         property_id, host_id, guest_id, status, status_at, expires_at, check_in, check_out, adults, children, children_ages, infants, pets,
-        booking_mode, currency, guest_total, host_total, night_prices, property_title, property_city, time_zone, check_in_from,
+        units, booking_mode, currency, guest_total, host_total, night_prices, property_title, property_city, time_zone, check_in_from,
         check_out_until, check_in_at, check_out_at, cancellation_policy_id, cancellation_policy_name, cancellation_steps,
         house_rules_version, quote_id, idempotency_key, request_hash, payout_currency, payout_rate
     ) values (
         p_property_id, v_property.host_id, p_guest_id,
         case v_property.booking_mode when 'instant' then 'awaiting_payment' else 'requested' end::public.booking_status,
-        p_now, v_expires_at, p_check_in, p_check_out, p_adults, p_children, v_quote.children_ages, p_infants, p_pets, v_property.booking_mode,
+        p_now, v_expires_at, p_check_in, p_check_out, p_adults, p_children, v_quote.children_ages, p_infants, p_pets, p_units, v_property.booking_mode,
         v_quote.currency, v_quote.guest_total, v_quote.host_total, private.night_prices(v_property, p_check_in, p_check_out),
         v_property.title, v_property.city, v_quote.time_zone, v_property.check_in_from, v_property.check_out_until,
         v_quote.check_in_at, v_quote.check_out_at, v_quote.cancellation_policy_id, v_quote.cancellation_policy_name,
@@ -114,7 +115,7 @@ begin
         v_payout.payout_currency, v_payout.payout_rate
     )
     returning id into v_id;
-    perform private.reserve_nights(v_id, p_property_id, p_check_in, p_check_out, v_expires_at);
+    perform private.reserve_nights(v_id, p_property_id, p_check_in, p_check_out, v_expires_at, p_units);
     perform private.insert_line_items(v_id, v_quote.lines);
     return v_id;
 end
@@ -139,7 +140,7 @@ comment on function private.insert_line_items is 'Inserts the lines of a quote f
 
 create function private.create_booking_as_caller(
     p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
-    p_quote_id uuid, p_idempotency_key text, p_children_ages integer[]
+    p_quote_id uuid, p_idempotency_key text, p_children_ages integer[], p_units integer
 )
 returns uuid
 language plpgsql security definer
@@ -150,7 +151,7 @@ begin
         begin
             return private.create_booking(
                 auth.uid(), p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_quote_id,
-                p_idempotency_key, now(), p_children_ages
+                p_idempotency_key, now(), p_children_ages, p_units
             );
         exception when deadlock_detected or serialization_failure or lock_not_available then
             perform private.wait_to_retry(v_attempt);
@@ -180,7 +181,7 @@ begin
     v_id := private.create_booking_as_caller(
         new.property_id, v_days[1], v_days[2],
         coalesce(new.adults, 1), coalesce(new.children, 0), coalesce(new.infants, 0), coalesce(new.pets, 0), new.quote_id,
-        new.idempotency_key, new.children_ages
+        new.idempotency_key, new.children_ages, coalesce(new.units, 1)
     );
     select b.* into strict new from public.bookings b where b.id = v_id;
     return new;
@@ -214,12 +215,12 @@ begin
             set status = 'awaiting_payment', status_at = p_now, status_reason = p_reason, expires_at = v_expires_at
             where id = p_booking_id;
             if not private.extend_reserved_nights(p_booking_id, v_expires_at) then
-                perform private.reserve_nights(p_booking_id, v_booking.property_id, v_booking.check_in, v_booking.check_out, v_expires_at);
+                perform private.reserve_nights(p_booking_id, v_booking.property_id, v_booking.check_in, v_booking.check_out, v_expires_at, v_booking.units);
             end if;
         when 'confirm' then
             update private.bookings set status = 'confirmed', status_at = p_now, status_reason = p_reason where id = p_booking_id;
             if not private.extend_reserved_nights(p_booking_id) then
-                perform private.reserve_nights(p_booking_id, v_booking.property_id, v_booking.check_in, v_booking.check_out);
+                perform private.reserve_nights(p_booking_id, v_booking.property_id, v_booking.check_in, v_booking.check_out, null, v_booking.units);
             end if;
     end case;
 end

@@ -28,7 +28,7 @@ as $$
     end || coalesce(jsonb_agg(r.reason), '[]')
     from jsonb_array_elements(private.bookability(
         p_booking.property_id, p_proposal.check_in, p_proposal.check_out, p_proposal.adults, p_proposal.children, p_proposal.infants, p_proposal.pets,
-        p_booking.id, p_now
+        p_booking.id, p_now, p_proposal.units
     )) as r (reason)
     where
         -- bookings of a paused property can be altered
@@ -38,7 +38,8 @@ as $$
         -- when only the party changes, length and nights are not checked again
         and (
             (p_proposal.check_in, p_proposal.check_out) <> (p_booking.check_in, p_booking.check_out)
-            or r.reason ->> 'code' not in ('min_stay', 'max_stay', 'occupied', 'preparation_before', 'preparation_after')
+            or p_proposal.units > p_booking.units and r.reason ->> 'code' not in ('min_stay', 'max_stay')
+            or r.reason ->> 'code' not in ('min_stay', 'max_stay', 'occupied', 'preparation_before', 'preparation_after', 'unit_pinned')
         )
         and (
             p_proposal.check_in <> p_booking.check_in
@@ -68,9 +69,10 @@ language plpgsql stable
 set search_path = ''
 as $$
 begin
-    if p_proposal.check_out - p_proposal.check_in > p_booking.nights then
+    if (p_proposal.check_out - p_proposal.check_in) * p_proposal.units > p_booking.nights * p_booking.units then
         perform private.refuse_unpaid_excess(
-            p_booking.guest_id, p_booking.property_id, 0, p_proposal.check_out - p_proposal.check_in - p_booking.nights, p_now
+            p_booking.guest_id, p_booking.property_id, 0,
+            (p_proposal.check_out - p_proposal.check_in) * p_proposal.units - p_booking.nights * p_booking.units, p_now
         );
     end if;
 end
@@ -80,7 +82,7 @@ comment on function private.refuse_unpaid_extension is
 
 create function private.propose_alteration(
     p_booking_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
-    p_now timestamptz, p_children_ages integer[] default null
+    p_now timestamptz, p_children_ages integer[] default null, p_units integer default null
 )
 returns uuid
 language plpgsql
@@ -106,8 +108,10 @@ begin
     v_proposal.children := p_children;
     v_proposal.infants := p_infants;
     v_proposal.pets := p_pets;
-    v_is_same_stay := (p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets)
-        is not distinct from (v_booking.check_in, v_booking.check_out, v_booking.adults, v_booking.children, v_booking.infants, v_booking.pets);
+    v_proposal.units := coalesce(p_units, v_booking.units);
+    v_is_same_stay := (p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, v_proposal.units)
+        is not distinct from (v_booking.check_in, v_booking.check_out, v_booking.adults, v_booking.children, v_booking.infants, v_booking.pets,
+            v_booking.units);
     if v_is_same_stay and p_children_ages is not distinct from v_booking.children_ages::integer[] then
         perform private.raise_error('no_change');
     end if;
@@ -117,7 +121,7 @@ begin
     perform private.refuse_stay(private.count_refused_stay(private.alteration_problems(v_booking, v_proposal, p_now)));
     v_quote := private.compute_quote(
         (select p from public.properties p where p.id = v_booking.property_id), p_check_in, p_check_out, p_adults, p_children,
-        p_infants, p_pets, v_booking.guest_id, p_now, p_children_ages
+        p_infants, p_pets, v_booking.guest_id, p_now, p_children_ages, v_proposal.units
     );
     -- the same ages in another order, or ages that nothing asks for
     if v_is_same_stay and v_quote.children_ages is not distinct from v_booking.children_ages then
@@ -133,11 +137,11 @@ begin
         answered_at = least(p_now, expires_at), answered_by_id = case when expires_at > p_now then auth.uid() end
     where booking_id = p_booking_id and answer is null;
     insert into public.booking_alterations (
-        booking_id, proposed_by, proposed_by_id, expires_at, check_in, check_out, adults, children, children_ages, infants, pets, currency,
+        booking_id, proposed_by, proposed_by_id, expires_at, check_in, check_out, adults, children, children_ages, infants, pets, units, currency,
         guest_total, difference, lines, created_at
     ) values (
         p_booking_id, v_proposal.proposed_by, auth.uid(), least(p_now + private.duration('request_answer'), v_booking.check_out_at),
-        p_check_in, p_check_out, p_adults, p_children, v_quote.children_ages, p_infants, p_pets, v_quote.currency,
+        p_check_in, p_check_out, p_adults, p_children, v_quote.children_ages, p_infants, p_pets, v_proposal.units, v_quote.currency,
         v_quote.guest_total, v_quote.guest_total - v_booking.guest_total,
         array(
             select row(l.kind, l.description, l.quantity, l.unit_amount, l.percent, l.amount, null, l.included_amount)::public.quote_line
@@ -155,7 +159,8 @@ comment on function private.propose_alteration is
 
 create function private.propose_alteration_as_caller(
     p_booking_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
-    p_children_ages integer[]
+    p_children_ages integer[],
+    p_units integer
 )
 returns uuid
 language plpgsql security definer
@@ -166,7 +171,7 @@ begin
     for v_attempt in 1..4 loop
         begin
             return private.propose_alteration(
-                p_booking_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, now(), p_children_ages
+                p_booking_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, now(), p_children_ages, p_units
             );
         exception when deadlock_detected or serialization_failure or lock_not_available then
             perform private.wait_to_retry(v_attempt);
@@ -189,7 +194,7 @@ begin
         old.id, v_days[1], v_days[2],
         new.adults, new.children, new.infants, new.pets,
         -- the booking's ages belong to as many children
-        case when new.children = old.children or new.children_ages is distinct from old.children_ages then new.children_ages end
+        case when new.children = old.children or new.children_ages is distinct from old.children_ages then new.children_ages end, new.units
     );
     -- the response shows the unchanged booking
     new.check_in := old.check_in;
@@ -199,6 +204,7 @@ begin
     new.children_ages := old.children_ages;
     new.infants := old.infants;
     new.pets := old.pets;
+    new.units := old.units;
     return new;
 end
 $$;
@@ -239,21 +245,21 @@ begin
         select p.* into v_property from public.properties p where p.id = v_booking.property_id;
         v_quote := private.compute_quote(
             v_property, v_proposal.check_in, v_proposal.check_out, v_proposal.adults, v_proposal.children, v_proposal.infants, v_proposal.pets,
-            v_booking.guest_id, v_proposal.created_at, v_proposal.children_ages
+            v_booking.guest_id, v_proposal.created_at, v_proposal.children_ages, v_proposal.units
         );
         if v_quote.guest_total <> v_proposal.guest_total or v_quote.currency <> v_proposal.currency then
             perform private.raise_error('stale_proposal', jsonb_build_object(
                 'guest_total', v_quote.guest_total, 'proposed_guest_total', v_proposal.guest_total
             ));
         end if;
-        if (v_proposal.check_in, v_proposal.check_out) <> (v_booking.check_in, v_booking.check_out) then
-            perform private.move_reserved_nights(v_booking.id, v_proposal.check_in, v_proposal.check_out);
+        if (v_proposal.check_in, v_proposal.check_out, v_proposal.units) <> (v_booking.check_in, v_booking.check_out, v_booking.units) then
+            perform private.move_reserved_nights(v_booking.id, v_proposal.check_in, v_proposal.check_out, v_proposal.units);
         end if;
         update private.bookings
         set
             check_in = v_proposal.check_in, check_out = v_proposal.check_out, adults = v_proposal.adults, children = v_proposal.children,
             children_ages = v_quote.children_ages,
-            infants = v_proposal.infants, pets = v_proposal.pets, guest_total = v_quote.guest_total, host_total = v_quote.host_total,
+            infants = v_proposal.infants, pets = v_proposal.pets, units = v_proposal.units, guest_total = v_quote.guest_total, host_total = v_quote.host_total,
             night_prices = private.night_prices(v_property, v_proposal.check_in, v_proposal.check_out),
             check_in_at = (v_proposal.check_in + check_in_from) at time zone time_zone,
             check_out_at = (v_proposal.check_out + check_out_until) at time zone time_zone

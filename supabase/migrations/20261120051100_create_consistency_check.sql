@@ -22,19 +22,19 @@ begin
         ) then 'lines'
         -- the nights of an ended hold or stay may have been released by others
         when (v_booking.status = 'confirmed' and v_booking.check_out_at > clock_timestamp() or v_booking.expires_at > clock_timestamp())
-            and exists (
-                select
+            and (
+                select count(*)
                 from public.property_spaces s
+                join public.occupancies o on o.booking_id = new.id and o.space_id = s.space_id
                 where
-                    s.property_id = v_booking.property_id
-                    and not exists (
-                        select
-                        from public.occupancies o
-                        where
-                            o.booking_id = new.id and o.space_id = s.space_id
-                            and (o.check_in, o.check_out) = (v_booking.check_in, v_booking.check_out)
-                            and o.expires_at is not distinct from v_booking.expires_at
-                    )
+                    s.property_id = v_booking.property_id and (o.check_in, o.check_out) = (v_booking.check_in, v_booking.check_out)
+                    and o.expires_at is not distinct from v_booking.expires_at
+            ) <> (
+                select case when p.unit_count > 1 then v_booking.units else (
+                    select count(*) from public.property_spaces s where s.property_id = p.id
+                ) end
+                from public.properties p
+                where p.id = v_booking.property_id
             ) then 'nights'
         when v_booking.status in ('declined', 'withdrawn', 'expired', 'cancelled', 'no_show')
             and exists (select from public.occupancies o where o.booking_id = new.id) then 'nights'
@@ -56,7 +56,7 @@ create constraint trigger _200_refuse_inconsistent_booking after insert on priva
 create constraint trigger _200_refuse_inconsistent_booking_on_update after update on private.bookings
     deferrable initially deferred for each row
     when (
-        (old.status, old.check_in, old.check_out, old.guest_total, old.host_total)
-        is distinct from (new.status, new.check_in, new.check_out, new.guest_total, new.host_total)
+        (old.status, old.check_in, old.check_out, old.units, old.guest_total, old.host_total)
+        is distinct from (new.status, new.check_in, new.check_out, new.units, new.guest_total, new.host_total)
     )
     execute function private.refuse_inconsistent_booking();

@@ -214,7 +214,7 @@ as $$
         -- only an unpaid stay never changes: Stripe refuses another request under the same idempotency key
         || case when p_payment.kind = 'booking' then jsonb_build_object(
             'property_id', b.property_id, 'check_in', b.check_in, 'check_out', b.check_out, 'adults', b.adults::text,
-            'children', b.children::text, 'infants', b.infants::text, 'pets', b.pets::text, 'guest_total', b.guest_total::text,
+            'children', b.children::text, 'infants', b.infants::text, 'pets', b.pets::text, 'units', b.units::text, 'guest_total', b.guest_total::text,
             'host_total', b.host_total::text
         ) else '{}' end
     from private.bookings b

@@ -272,6 +272,7 @@ declare
     v_children constant integer := p_orphan.stay ->> 'children';
     v_infants constant integer := p_orphan.stay ->> 'infants';
     v_pets constant integer := p_orphan.stay ->> 'pets';
+    v_units constant integer := coalesce(p_orphan.stay ->> 'units', '1');
     v_guest_total constant bigint := coalesce((p_orphan.stay ->> 'guest_total')::bigint, p_orphan.amount);
     v_host_total bigint := p_orphan.stay ->> 'host_total';
     v_property public.properties;
@@ -290,7 +291,7 @@ begin
     v_quote := private.compute_quote(
         v_property, v_check_in, v_check_out, v_adults, v_children, v_infants, v_pets, p_orphan.profile_id, now(),
         -- a payment does not know them
-        private.priced_ages(v_children, null)
+        private.priced_ages(v_children, null), v_units
     );
     if v_quote.check_out_at <= now() then
         perform private.raise_error('orphan_stay_over');
@@ -304,19 +305,19 @@ begin
     end if;
     select r.* into v_payout from private.payout_rate_of(v_property.host_id, v_quote.currency, null) r;
     insert into private.bookings (
-        id, property_id, host_id, guest_id, status, status_at, expires_at, check_in, check_out, adults, children, infants, pets,
+        id, property_id, host_id, guest_id, status, status_at, expires_at, check_in, check_out, adults, children, infants, pets, units,
         booking_mode, currency, guest_total, host_total, night_prices, property_title, property_city, time_zone, check_in_from,
         check_out_until, check_in_at, check_out_at, cancellation_policy_id, cancellation_policy_name, cancellation_steps,
         house_rules_version, request_hash, payout_currency, payout_rate
     ) values (
         p_orphan.booking_id, v_property.id, v_property.host_id, p_orphan.profile_id, 'awaiting_payment', now(), v_expires_at, v_check_in,
-        v_check_out, v_adults, v_children, v_infants, v_pets, v_property.booking_mode, v_quote.currency, v_guest_total, v_host_total,
+        v_check_out, v_adults, v_children, v_infants, v_pets, v_units, v_property.booking_mode, v_quote.currency, v_guest_total, v_host_total,
         private.night_prices(v_property, v_check_in, v_check_out), v_property.title, v_property.city, v_quote.time_zone,
         v_property.check_in_from, v_property.check_out_until, v_quote.check_in_at, v_quote.check_out_at, v_quote.cancellation_policy_id,
         v_quote.cancellation_policy_name, v_quote.cancellation_steps, v_quote.house_rules_version,
         sha256(convert_to(p_orphan.stripe_id, 'UTF8')), v_payout.payout_currency, v_payout.payout_rate
     );
-    perform private.reserve_nights(p_orphan.booking_id, v_property.id, v_check_in, v_check_out, v_expires_at);
+    perform private.reserve_nights(p_orphan.booking_id, v_property.id, v_check_in, v_check_out, v_expires_at, v_units);
     perform private.insert_line_items(p_orphan.booking_id, v_quote.lines);
 end
 $$;

@@ -156,7 +156,7 @@ begin
         jsonb_build_object(
             'booking_id', v_booking.id, 'property_id', v_booking.property_id, 'from_status', p_event.from_status, 'status', p_event.to_status,
             'actor', p_event.actor, 'at', p_event.at, 'check_in', v_booking.check_in, 'check_out', v_booking.check_out,
-            'adults', v_booking.adults, 'children', v_booking.children, 'infants', v_booking.infants, 'pets', v_booking.pets,
+            'adults', v_booking.adults, 'children', v_booking.children, 'infants', v_booking.infants, 'pets', v_booking.pets, 'units', v_booking.units,
             'currency', v_booking.currency, 'guest_total', v_booking.guest_total, 'host_total', v_booking.host_total
         )
     );

@@ -10,16 +10,18 @@ insert into private.errors (code, status, message, hint) values
 
 create table private.calendar_links (
     property_id uuid not null constraint calendar_links_property_fkey references public.properties (id) on delete cascade,
+    unit_id uuid constraint calendar_links_unit_fkey references public.units (id) on delete cascade,
     channel text not null constraint calendar_links_channel_is_slug check (channel ~ '^[a-z0-9_-]{1,40}$'),
-    token text not null default encode(extensions.gen_random_bytes(16), 'hex') constraint calendar_links_token_is_unique unique,
+    token text not null default encode(extensions.gen_random_bytes(16), 'hex') constraint calendar_links_pkey primary key,
     fetched_at timestamptz,
-    constraint calendar_links_pkey primary key (property_id, channel)
+    constraint calendar_links_channel_is_unique unique nulls not distinct (property_id, channel, unit_id)
 );
-comment on table private.calendar_links is 'The secret link of a property''s calendar for each channel.';
+comment on table private.calendar_links is 'The secret link of a property''s calendar, or of the calendar of one of its units, for each channel.';
+create index calendar_links_unit_id_idx on private.calendar_links (unit_id) where unit_id is not null;
 comment on column private.calendar_links.fetched_at is 'When the channel last read the calendar, exact to a minute.';
 alter table private.calendar_links enable row level security;
 
-create function private.exported_nights(p_property_id uuid, p_channel text, p_now timestamptz default now())
+create function private.exported_nights(p_property_id uuid, p_channel text, p_now timestamptz default now(), p_unit_id uuid default null)
 returns table (id text, check_in date, check_out date, is_stay boolean, changes integer, changed_at timestamptz)
 language sql stable
 set search_path = ''
@@ -41,7 +43,12 @@ as $$
         ) a on true
         where
             -- a night of a linked property is taken here, too
-            o.space_id = any (array(select s.space_id from public.property_spaces s where s.property_id = p_property_id))
+            o.space_id = any (array(
+                select s.space_id
+                from public.property_spaces s
+                join public.properties p on p.id = s.property_id
+                where s.property_id = p_property_id and (p.unit_count = 1 or s.space_id = p_unit_id)
+            ))
             and o.check_out > p_now::date - 30 and o.expires_at is null
             and (o.property_id, e.source) is distinct from (p_property_id, p_channel)
     )
@@ -53,11 +60,28 @@ as $$
         (t.id || '-after', t.check_out, t.check_out + t.preparation_after, false)
     ) as n (id, check_in, check_out, is_stay)
     where n.check_in < n.check_out
+    union all
+    -- of all units together, the nights in which none is left
+    select
+        'full-' || lower(f.nights), lower(f.nights), upper(f.nights), false, 0, date_trunc('second', (
+            select max(o.created_at)
+            from public.property_spaces s
+            join public.occupancies o on o.space_id = s.space_id and o.check_out > lower(f.nights) and o.check_in < upper(f.nights)
+            where s.property_id = p_property_id and o.expires_at is null
+        ))
+    from public.properties p
+    cross join lateral (
+        select unnest(range_agg(daterange(n.night, n.night + 1))) as nights
+        -- with holds and requests left out
+        from private.unit_nights(p, p_now::date - 30, p_now::date + p.booking_window_days + 366, null, 'infinity') n
+        where n.units_left = 0
+    ) f
+    where p.id = p_property_id and p.unit_count > 1 and p_unit_id is null
 $$;
 comment on function private.exported_nights is
-    'The nights that a channel receives: bookings that are paid, host blocks, nights sold on other channels, those of linked properties, and the preparation nights of all these, back to 30 days ago.';
+    'The nights that a channel receives: bookings that are paid, host blocks, nights sold on other channels, those of linked properties, and the preparation nights of all these, back to 30 days ago. Of a property with units those of p_unit_id, without it the nights in which no unit is left.';
 
-create function private.calendar_link(p_property_id uuid, p_channel text, p_rotate boolean) returns text
+create function private.calendar_link(p_property_id uuid, p_channel text, p_unit_id uuid, p_rotate boolean) returns text
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -68,18 +92,26 @@ begin
         perform private.raise_error('calendar_not_yours');
     elsif p_channel is null or p_channel !~ '^[a-z0-9_-]{1,40}$' then
         perform private.raise_error('channel_is_slug', '{"field": "channel"}');
+    elsif p_unit_id is not null and not exists (
+        select from public.units u where (u.id, u.property_id) = (p_unit_id, p_property_id)
+    ) then
+        perform private.raise_error('unit_of_another_property');
     end if;
     -- two callers at once cannot exceed the limit together
     perform private.lock_property(p_property_id);
     if p_rotate then
-        update private.calendar_links l set token = default, fetched_at = null where l.property_id = p_property_id and l.channel = p_channel;
+        update private.calendar_links l set token = default, fetched_at = null
+        where l.property_id = p_property_id and l.channel = p_channel and l.unit_id is not distinct from p_unit_id;
     end if;
-    insert into private.calendar_links (property_id, channel) values (p_property_id, p_channel)
-    on conflict on constraint calendar_links_pkey do nothing;
-    if (select count(*) from private.calendar_links l where l.property_id = p_property_id) > 20 then
+    insert into private.calendar_links (property_id, channel, unit_id) values (p_property_id, p_channel, p_unit_id)
+    on conflict on constraint calendar_links_channel_is_unique do nothing;
+    if (
+        select count(*) from private.calendar_links l where l.property_id = p_property_id and l.unit_id is not distinct from p_unit_id
+    ) > 20 then
         perform private.raise_error('too_many_calendar_links', '{"limit": 20}');
     end if;
-    select l.token into v_token from private.calendar_links l where l.property_id = p_property_id and l.channel = p_channel;
+    select l.token into v_token from private.calendar_links l
+    where l.property_id = p_property_id and l.channel = p_channel and l.unit_id is not distinct from p_unit_id;
     return '/functions/v1/calendar/' || v_token || '.ics';
 end
 $$;
@@ -87,25 +119,25 @@ grant execute on function private.calendar_link to authenticated;
 comment on function private.calendar_link is
     'Does the work of reveal_calendar_link and rotate_calendar_link. Definer, because no API role may read or write links.';
 
-create function public.reveal_calendar_link(p_property_id uuid, p_channel text) returns text
+create function public.reveal_calendar_link(p_property_id uuid, p_channel text, p_unit_id uuid default null) returns text
 language sql
 set search_path = ''
 as $$
-    select private.calendar_link(p_property_id, p_channel, false)
+    select private.calendar_link(p_property_id, p_channel, p_unit_id, false)
 $$;
 grant execute on function public.reveal_calendar_link to authenticated;
 comment on function public.reveal_calendar_link is
-    'Returns the path of a property''s calendar for a channel, such as airbnb, booking_com or vrbo. After the project''s URL it is what the channel imports; who has it can read the calendar. For the host and co-hosts.';
+    'Returns the path of the calendar of a property, or of one of its units, for a channel, such as airbnb, booking_com or vrbo. After the project''s URL it is what the channel imports; who has it can read the calendar. For the host and co-hosts.';
 
-create function public.rotate_calendar_link(p_property_id uuid, p_channel text) returns text
+create function public.rotate_calendar_link(p_property_id uuid, p_channel text, p_unit_id uuid default null) returns text
 language sql
 set search_path = ''
 as $$
-    select private.calendar_link(p_property_id, p_channel, true)
+    select private.calendar_link(p_property_id, p_channel, p_unit_id, true)
 $$;
 grant execute on function public.rotate_calendar_link to authenticated;
 comment on function public.rotate_calendar_link is
-    'Replaces the path of a property''s calendar for a channel and returns the new one; the old one stops working. For the host and co-hosts.';
+    'Replaces the path of the calendar of a property, or of one of its units, for a channel and returns the new one; the old one stops working. For the host and co-hosts.';
 
 create function public.calendar_to_export(p_token text) returns jsonb
 language plpgsql security definer
@@ -122,7 +154,7 @@ begin
     where l.token = p_token and (l.fetched_at is null or l.fetched_at < clock_timestamp() - interval '1 minute');
     return (
         select jsonb_build_object('property_id', v_link.property_id, 'nights', coalesce(jsonb_agg(to_jsonb(n) order by n.check_in, n.id), '[]'))
-        from private.exported_nights(v_link.property_id, v_link.channel) n
+        from private.exported_nights(v_link.property_id, v_link.channel, now(), v_link.unit_id) n
     );
 end
 $$;

@@ -13,6 +13,7 @@ insert into private.errors (code, status, message, hint) values
 create table public.calendar_feeds (
     id uuid default gen_random_uuid() constraint calendar_feeds_pkey primary key,
     property_id uuid not null constraint calendar_feeds_property_fkey references public.properties (id) on delete cascade,
+    unit_id uuid constraint calendar_feeds_unit_fkey references public.units (id) on delete set null,
     channel text not null constraint calendar_feeds_channel_is_slug check (channel ~ '^[a-z0-9_-]{1,40}$'),
     masked_url text not null,
     is_paused boolean not null default false,
@@ -29,6 +30,7 @@ create table public.calendar_feeds (
 );
 comment on table public.calendar_feeds is
     'Calendars of other channels that a property imports, at most 20 a property. Functions create and change them; the nights are in external_blocks.';
+comment on column public.calendar_feeds.unit_id is 'The unit whose calendar it is; null for any unit of the property.';
 comment on column public.calendar_feeds.channel is 'The channel, such as airbnb, booking_com or vrbo; the source of its nights in external_blocks.';
 comment on column public.calendar_feeds.masked_url is 'The host name of the calendar''s address; the rest is secret.';
 comment on column public.calendar_feeds.is_paused is 'Whether it is not read at present. Its nights stay taken.';
@@ -45,6 +47,7 @@ comment on column public.calendar_feeds.unreadable is 'Events in it that could n
 -- with the real numbers, the planner may look for the rows of someone who has few in the order of the whole table
 alter table public.calendar_feeds alter column property_id set (n_distinct = -0.05);
 create index calendar_feeds_property_id_idx on public.calendar_feeds (property_id);
+create index calendar_feeds_unit_id_idx on public.calendar_feeds (unit_id) where unit_id is not null;
 create index calendar_feeds_next_sync_at_idx on public.calendar_feeds (next_sync_at) where not is_paused;
 
 create table private.feed_sources (
@@ -97,7 +100,7 @@ create trigger _100_limit_per_property after insert on public.calendar_feeds
 
 insert into private.internal_functions (name, every, repeats, runs) values ('sync-feeds', '200 milliseconds', true, 4);
 
-create function private.create_calendar_feed(p_property_id uuid, p_channel text, p_url text) returns public.calendar_feeds
+create function private.create_calendar_feed(p_property_id uuid, p_channel text, p_url text, p_unit_id uuid) returns public.calendar_feeds
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -108,9 +111,13 @@ declare
 begin
     if p_property_id is null or p_property_id not in (select private.my_properties('calendar')) then
         perform private.raise_error('calendar_not_yours');
+    elsif p_unit_id is not null and not exists (
+        select from public.units u where (u.id, u.property_id) = (p_unit_id, p_property_id)
+    ) then
+        perform private.raise_error('unit_of_another_property');
     end if;
-    insert into public.calendar_feeds (property_id, channel, masked_url)
-    values (p_property_id, coalesce(p_channel, ''), coalesce(substring(v_url from '^https://[^/]+'), '') || '/…')
+    insert into public.calendar_feeds (property_id, unit_id, channel, masked_url)
+    values (p_property_id, p_unit_id, coalesce(p_channel, ''), coalesce(substring(v_url from '^https://[^/]+'), '') || '/…')
     returning * into v_feed;
     insert into private.feed_sources (feed_id, url) values (v_feed.id, coalesce(v_url, ''));
     perform private.wake_worker('sync-feeds');
@@ -123,15 +130,15 @@ $$;
 grant execute on function private.create_calendar_feed to authenticated;
 comment on function private.create_calendar_feed is 'See public.create_calendar_feed. Definer, because no API role may write feeds.';
 
-create function public.create_calendar_feed(p_property_id uuid, p_channel text, p_url text) returns public.calendar_feeds
+create function public.create_calendar_feed(p_property_id uuid, p_channel text, p_url text, p_unit_id uuid default null) returns public.calendar_feeds
 language sql
 set search_path = ''
 as $$
-    select private.create_calendar_feed(p_property_id, p_channel, p_url)
+    select private.create_calendar_feed(p_property_id, p_channel, p_url, p_unit_id)
 $$;
 grant execute on function public.create_calendar_feed to authenticated;
 comment on function public.create_calendar_feed is
-    'Imports the calendar of a channel, such as airbnb, booking_com or vrbo, from the https address that the channel shows. It is read at once, and every 30 minutes from then on. For the host and co-hosts.';
+    'Imports the calendar of a channel, such as airbnb, booking_com or vrbo, from the https address that the channel shows. It is read at once, and every 30 minutes from then on. p_unit_id: the unit that it is about; without it a stay there takes any free unit. For the host and co-hosts.';
 
 create function private.change_calendar_feed(p_feed_id uuid, p_action text) returns public.calendar_feeds
 language plpgsql security definer

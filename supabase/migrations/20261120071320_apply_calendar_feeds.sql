@@ -52,14 +52,21 @@ as $$
         select o.check_in, o.check_out, o.preparation_before, o.preparation_after
         from public.occupancies o
         where
-            o.space_id = any (array(select s.space_id from public.property_spaces s where s.property_id = p_feed.property_id))
+            -- of several units, other stays often have the same nights
+            o.space_id = any (array(
+                select s.space_id
+                from public.property_spaces s
+                join public.properties p on p.id = s.property_id
+                where s.property_id = p_feed.property_id and (p.unit_count = 1 or s.space_id = p_feed.unit_id)
+            ))
             and o.kind <> 'external_block' and o.expires_at is null and o.check_out > p_check_in - 3 and o.check_in < p_check_out + 3
     ),
     told as (
         select n.check_in, n.check_out
         from private.calendar_links l
-        cross join lateral private.exported_nights(l.property_id, l.channel) n
-        where l.property_id = p_feed.property_id and l.channel = p_feed.channel and n.changed_at < l.fetched_at
+        cross join lateral private.exported_nights(l.property_id, l.channel, now(), l.unit_id) n
+        where
+            l.property_id = p_feed.property_id and l.channel = p_feed.channel and l.unit_id is not distinct from p_feed.unit_id and n.changed_at < l.fetched_at
     )
     select
         p_uid like '%@' || p_feed.property_id || '.staybase'
@@ -137,8 +144,8 @@ begin
         and not exists (
             select from private.feed_events e where e.feed_id = p_feed.id and not e.is_echo and b.source_id = p_feed.id || ':' || e.id
         );
-    insert into public.external_blocks as b (property_id, source, source_id, check_in, check_out)
-    select p_feed.property_id, p_feed.channel, p_feed.id || ':' || e.id, e.check_in, e.check_out
+    insert into public.external_blocks as b (property_id, source, source_id, check_in, check_out, unit_id)
+    select p_feed.property_id, p_feed.channel, p_feed.id || ':' || e.id, e.check_in, e.check_out, p_feed.unit_id
     from private.feed_events e
     where e.feed_id = p_feed.id and not e.is_echo and e.check_out > p_today
     order by e.id

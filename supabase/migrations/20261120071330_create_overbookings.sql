@@ -11,7 +11,7 @@ insert into private.errors (code, status, message, hint) values
 
 create type public.overbooking_end as enum ('booking_gone', 'channel_gone', 'same_guest', 'stay_over');
 comment on type public.overbooking_end is
-    'booking_gone, channel_gone: it was cancelled, or has other nights now. same_guest: the host said that both are one stay. stay_over: the stay here has ended.';
+    'booking_gone, channel_gone: it was cancelled, or has other nights or another unit now. same_guest: the host said that both are one stay. stay_over: the stay here has ended.';
 
 create table public.overbookings (
     id uuid default gen_random_uuid() constraint overbookings_pkey primary key,

@@ -35,6 +35,7 @@ create table private.property_search (
     sample_key double precision not null,
     rating double precision not null,
     max_guests smallint not null,
+    unit_count smallint not null,
     bedrooms smallint not null,
     min_nights smallint not null,
     max_nights smallint not null,
@@ -69,6 +70,7 @@ comment on column private.property_search.amenities is 'The amenities of the pro
 comment on column private.property_search.lacks is 'The result of lacks_mask: what the property cannot offer, and its types.';
 comment on column private.property_search.min_nights is 'The shortest stay that the property, a season, an availability rule or a gap allows on any date.';
 comment on column private.property_search.max_nights is 'The longest stay that the property, a season or an availability rule allows on any date.';
+comment on column private.property_search.unit_count is 'Number of identical units.';
 comment on column private.property_search.bedrooms is '-1 when unknown, as for some imported properties.';
 comment on column private.property_search.own_price is 'The lowest price of a season or date override; base_price when there is none.';
 comment on column private.property_search.priced_months is 'The months, of any year, with nights priced by a season or date override, as bits of month_mask.';
@@ -181,6 +183,7 @@ select
     private.sample_key(p.id) as sample_key,
     coalesce(g.rating, -1) as rating,
     p.max_guests,
+    p.unit_count,
     coalesce(p.bedrooms, -1::smallint) as bedrooms,
     n.shortest as min_nights,
     n.longest as max_nights,
@@ -346,7 +349,7 @@ begin
         (
             strip, tile, x, y, lacks, amenities, base_price, weekend_price, own_price, priced_months, least_night, rent_share,
             week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, currency_number, scale,
-            rating_key, recommendation_key, sample_key, rating, max_guests, bedrooms, min_nights, max_nights, max_infants, max_pets, children_allowed,
+            rating_key, recommendation_key, sample_key, rating, max_guests, unit_count, bedrooms, min_nights, max_nights, max_infants, max_pets, children_allowed,
             check_in_weekdays, check_out_weekdays, booking_window_days, beds, bathrooms, fees_per_stay, fees_per_night,
             fees_per_guest, fees_per_guest_night, extra_guest_price, extra_guests_after, is_taxed, exempts_children, currency, cancellation_policy_id,
             cover_photo, words, area_names
@@ -355,7 +358,7 @@ begin
             excluded.weekend_price, excluded.own_price, excluded.priced_months, excluded.least_night, excluded.rent_share,
             excluded.week_rent_share, excluded.month_rent_share, excluded.least_stay_fees, excluded.least_night_fees,
             excluded.least_tax, excluded.tax_nights, excluded.currency_number, excluded.scale, excluded.rating_key,
-            excluded.recommendation_key, excluded.sample_key, excluded.rating, excluded.max_guests, excluded.bedrooms, excluded.min_nights, excluded.max_nights, excluded.max_infants,
+            excluded.recommendation_key, excluded.sample_key, excluded.rating, excluded.max_guests, excluded.unit_count, excluded.bedrooms, excluded.min_nights, excluded.max_nights, excluded.max_infants,
             excluded.max_pets, excluded.children_allowed, excluded.check_in_weekdays, excluded.check_out_weekdays,
             excluded.booking_window_days, excluded.beds, excluded.bathrooms, excluded.fees_per_stay, excluded.fees_per_night,
             excluded.fees_per_guest, excluded.fees_per_guest_night, excluded.extra_guest_price, excluded.extra_guests_after, excluded.is_taxed,

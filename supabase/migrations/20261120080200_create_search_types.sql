@@ -4,7 +4,8 @@
 create type private.search as (
     west double precision, south double precision, east double precision, north double precision, tiles integer[],
     middle point, radius double precision,
-    arrivals date[], nights integer, weekend_nights integer, months integer, adults integer, children integer, infants integer, pets integer, children_ages integer[],
+    arrivals date[], nights integer, weekend_nights integer, months integer, adults integer, children integer, infants integer, pets integer,
+    children_ages integer[], units integer,
     currency text, currency_numbers smallint[], rates double precision[], unknown_rate double precision, minor_scale double precision, step bigint,
     min_price bigint, max_price bigint, guest_percent numeric, most_a_night double precision,
     amenities bigint, needs bigint, cancellation_policies text[], bedrooms integer, beds integer, bathrooms real,
@@ -20,6 +21,7 @@ comment on column private.search.nights is 'Length of the stay; null for a searc
 comment on column private.search.weekend_nights is 'Friday and Saturday nights of a stay from the first of arrivals.';
 comment on column private.search.months is 'Months that have nights of any of these stays, as bits of month_mask.';
 comment on column private.search.children_ages is 'The result of priced_ages.';
+comment on column private.search.units is 'How many units of a property are wanted; sort_key and totals are for all of them.';
 comment on column private.search.currency is 'Currency to show and compare prices in; null for none, and then prices are compared in the currency that most rates lead to.';
 comment on column private.search.currency_numbers is 'Currencies that have a rate to that currency, by currency_number.';
 comment on column private.search.rates is 'Their rates: whole units of that currency for one whole unit of theirs.';

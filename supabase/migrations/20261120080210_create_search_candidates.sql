@@ -22,7 +22,7 @@ begin
                         else
                             (r.rent + s.least_stay_fees + k.nights * s.least_night_fees) * (1 + s.least_tax)
                             + case when k.guest_fee > 0 then r.rent * k.guest_fee - 0.76 else 0 end
-                    end * s.scale, k.nights * s.least_night) * t.rate$x$, 'coalesce(p_search.nights, 1) * s.order_key * s.rate'),
+                    end * s.scale, k.nights * s.least_night) * t.rate * k.units$x$, 'coalesce(p_search.nights, 1) * p_search.units * s.order_key * s.rate'),
             ('rating', 'rating_key', 's.rating_key', 's.order_key'),
             ('recommendation', 'recommendation_key', 's.recommendation_key', 's.order_key'),
             ('sample', 'sample_key', 's.sample_key', 's.order_key')
@@ -47,7 +47,7 @@ begin
                 p_search.nights >= 7 as is_week, p_search.nights >= 28 as is_month,
                 cardinality(p_search.arrivals) > 1 as is_flexible, p_search.months, p_search.guest_percent / 100.0::double precision as guest_fee,
                 p_search.south, p_search.north, p_search.needs, p_search.amenities, p_search.most_a_night,
-                p_search.middle, p_search.radius,
+                p_search.middle, p_search.radius, p_search.units,
                 coalesce(p_after_key, '-infinity') as after_key, coalesce(p_after_id, '00000000-0000-0000-0000-000000000000') as after_id
             offset 0
         ) k
@@ -174,7 +174,7 @@ begin
             select
                 a.property_id, a.distance, a.rate,
                 case p_search.sort
-                    when 'price' then a.least * a.scale * a.rate
+                    when 'price' then a.least * a.scale * a.rate * p_search.units
                     when 'distance' then a.distance
                     when 'rating' then a.rating_key
                     when 'recommended' then a.recommendation_key
@@ -259,7 +259,8 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-    v_guests constant integer := p_search.adults + p_search.children;
+    -- in the fullest unit
+    v_guests constant integer := ceil((p_search.adults + p_search.children) / p_search.units::numeric);
     v_days_ahead constant integer := p_search.arrivals[1] - (now() at time zone 'Pacific/Kiritimati')::date;
     v_has_prices constant boolean := num_nonnulls(p_search.min_price, p_search.max_price) > 0;
     v_west double precision := p_search.west;
@@ -285,7 +286,8 @@ begin
                     -- its column
                     and (t.tile + 100005000) % 10000 - 5000 between v_first_column and v_last_column
                     and t.lacks & p_search.needs = 0 and t.amenities & p_search.amenities = p_search.amenities
-                    and t.max_guests >= v_guests and t.max_infants >= p_search.infants and t.max_pets >= p_search.pets
+                    and t.max_guests >= v_guests and t.max_infants * p_search.units >= p_search.infants
+                    and t.max_pets * p_search.units >= p_search.pets
                     and (p_search.bedrooms is null or t.bedrooms >= p_search.bedrooms)
                     and (p_search.beds is null or t.beds >= p_search.beds)
                     and (p_search.bathrooms is null or t.bathrooms >= p_search.bathrooms)

@@ -24,7 +24,8 @@ comment on function private.pet_fees is
     'The pet fees of a stay, in minor units, as price_stay charges them.';
 
 create function private.sum_of_lines(
-    p_property_id uuid, p_check_in date, p_check_out date, p_guests integer, p_pets integer, p_children_ages integer[]
+    p_property_id uuid, p_check_in date, p_check_out date, p_guests integer, p_pets integer, p_children_ages integer[],
+    p_units integer
 ) returns bigint
 language plpgsql stable
 set search_path = ''
@@ -34,7 +35,7 @@ begin
         select s.guest_total
         from public.properties p
         cross join lateral private.price_stay(
-            p, p_check_in, private.night_prices(p, p_check_in, p_check_out), p_guests, p_pets, now(), p_children_ages
+            p, p_check_in, private.night_prices(p, p_check_in, p_check_out), p_guests, p_pets, now(), p_children_ages, p_units
         ) s
         where p.id = p_property_id
     );
@@ -69,8 +70,8 @@ declare
     -- the properties with the words and names, and up to which price of a night or position all of them are there
     v_ids uuid[];
     v_bound double precision;
-    -- nights of a sort_key
-    v_units constant integer := case when p_search.sort = 'price' then coalesce(v_nights, 1) else 1 end;
+    -- nights of a sort_key, of all units
+    v_units constant integer := case when p_search.sort = 'price' then coalesce(v_nights, 1) * p_search.units else 1 end;
     v_found record;
     -- stays that may be on the page, in order, and those of them that can be booked
     v_pool private.search_hit[];
@@ -125,8 +126,8 @@ begin
                     select
                         -- capped one above what any property accepts, so that prices stay within bigint
                         case when v_nights is not null then least(v_nights, 1126) end as nights,
-                        least(p_search.adults + p_search.children, 51) as guests, p_search.children + p_search.infants as minors,
-                        p_search.children, p_search.children_ages,
+                        least(p_search.adults + p_search.children, 50 * p_search.units + 1) as guests, p_search.units,
+                        p_search.children + p_search.infants as minors, p_search.children, p_search.children_ages,
                         p_search.months, v_by_total as is_by_total, v_is_priced as is_priced,
                         p_search.infants, p_search.pets, p_search.currency, p_search.unknown_rate, p_search.minor_scale, p_search.step,
                         p_search.words, p_search.area_names, p_search.cancellation_policies, p_search.bedrooms, p_search.beds,
@@ -145,7 +146,7 @@ begin
                 -- the nights at base and weekend price, plus the difference of nights that seasons and overrides price
                 cross join lateral (
                     select
-                        (q.nights - i.weekend_nights) * m.base_price + i.weekend_nights * m.weekend_price
+                        q.units * ((q.nights - i.weekend_nights) * m.base_price + i.weekend_nights * m.weekend_price
                         + case when m.priced_months & q.months = 0 then 0 else coalesce((
                             select sum(
                                 (d.until - d.since) * (o.price - m.base_price)
@@ -154,9 +155,9 @@ begin
                             from private.price_spans o
                             cross join lateral (select greatest(o.starts_on, i.check_in) as since, least(o.ends_on, i.check_out) as until) d
                             where o.property_id = m.property_id and o.ends_on > i.check_in and o.starts_on < i.check_out
-                        ), 0) end as rent,
-                        m.fees_per_stay + m.fees_per_night * q.nights + m.fees_per_guest * q.guests
-                        + (m.fees_per_guest_night * q.guests + greatest(q.guests - m.extra_guests_after, 0) * m.extra_guest_price) * q.nights
+                        ), 0) end) as rent,
+                        (m.fees_per_stay + m.fees_per_night * q.nights) * q.units + m.fees_per_guest * q.guests
+                        + (m.fees_per_guest_night * q.guests + greatest(q.guests - m.extra_guests_after * q.units, 0) * m.extra_guest_price) * q.nights
                         + case when q.pets = 0 then 0 else private.pet_fees(m.property_id, q.pets, q.nights) end as fees
                     offset 0
                 ) r
@@ -182,7 +183,7 @@ begin
                         else least(case
                             -- only some nights are taxed, or only some guests pay
                             when m.is_taxed and q.nights > m.tax_nights or m.exempts_children and q.children > 0
-                                then private.sum_of_lines(m.property_id, i.check_in, i.check_out, q.guests, q.pets, q.children_ages)
+                                then private.sum_of_lines(m.property_id, i.check_in, i.check_out, q.guests, q.pets, q.children_ages, q.units)
                             else
                                 d.rent + r.fees
                                 + case when q.guest_percent = 0 then 0 else private.proportion(d.rent + r.fees, q.guest_percent, 100, u.step) end
@@ -191,8 +192,8 @@ begin
                                         when 'percent' then private.proportion(
                                             case x.applies_to when 'all' then d.rent + r.fees when 'rent' then d.rent else r.fees end, x.percent, 100, u.step
                                         )
-                                        when 'per_booking' then x.amount
-                                        when 'per_night' then x.amount * q.nights
+                                        when 'per_booking' then x.amount * q.units
+                                        when 'per_night' then x.amount * q.nights * q.units
                                         when 'per_guest' then x.amount * q.guests
                                         else x.amount * q.guests * q.nights
                                     end)
@@ -204,7 +205,8 @@ begin
                     offset 0
                 ) t
                 where
-                    m.max_guests >= q.guests and m.max_infants >= q.infants and m.max_pets >= q.pets
+                    m.max_guests * q.units >= q.guests and m.max_infants * q.units >= q.infants and m.max_pets * q.units >= q.pets
+                    and m.unit_count >= q.units
                     and (m.children_allowed or q.minors = 0)
                     and (q.area_names is null or m.area_names operator(pg_catalog.@>) q.area_names)
                     and (q.words is null or m.words operator(pg_catalog.@@) q.words)
@@ -242,7 +244,8 @@ begin
                 from private.broken_rules(
                     v_property_ids, array_fill(p_search.arrivals[1], array[cardinality(v_pool)]),
                     array_fill(p_search.arrivals[1] + v_nights, array[cardinality(v_pool)]),
-                    p_search.adults, p_search.children, p_search.infants, p_search.pets, p_enough => case when v_is_sample then v_some else p_limit end
+                    p_search.adults, p_search.children, p_search.infants, p_search.pets, p_enough => case when v_is_sample then v_some else p_limit end,
+                    p_units => p_search.units
                 ) r
             );
         else
@@ -262,7 +265,8 @@ begin
                             v_property_ids[v_asked + 1:v_asked + v_step],
                             array(select h.check_in from unnest(v_pool[v_asked + 1:v_asked + v_step]) h),
                             array(select h.check_out from unnest(v_pool[v_asked + 1:v_asked + v_step]) h),
-                            p_search.adults, p_search.children, p_search.infants, p_search.pets, p_enough => v_step
+                            p_search.adults, p_search.children, p_search.infants, p_search.pets, p_enough => v_step,
+                            p_units => p_search.units
                         ) r
                         group by v_property_ids[v_asked + r.number]
                     ) f

@@ -10,7 +10,7 @@ insert into private.errors (code, status, message, hint) values
     ('dates_have_passed', 400, 'These dates have passed in every time zone.', 'Choose later dates.'),
     ('invalid_flexible_dates', 400, 'The flexible dates are incomplete or out of range.', 'Send p_flexible_days (1 to 7) with both dates; or p_month (YYYY-MM, 2000 to 2099) without dates, and with it p_nights (1 to 31) or p_weekend.'),
     ('invalid_search_text', 400, 'Search words and the name of an area have 1 to 200 characters.', 'Send another p_text or p_area, or leave it out.'),
-    ('party_out_of_range', 400, 'A search is for at least one adult, and no number of the party is below 0 or above 1,000.', 'Send p_adults, p_children, p_infants and p_pets as whole numbers.'),
+    ('party_out_of_range', 400, 'A search is for 1 to 20 units and at least one adult in each, and no number of the party is below 0 or above 1,000.', 'Send p_adults, p_children, p_infants, p_pets and p_units as whole numbers.'),
     ('search_currency_missing', 400, 'A range of prices needs a currency.', 'Send p_currency, an ISO 4217 code of the table currencies.'),
     ('invalid_price_range', 400, 'Prices are between 0 and 1,000,000,000,000 minor units, and p_max_price is not below p_min_price.', 'Correct p_min_price or p_max_price.'),
     ('type_missing', 400, 'Lists of property types and room types do not contain null.', 'Remove null from p_property_types and p_room_types.'),
@@ -153,7 +153,7 @@ create function private.check_search(
     p_bedrooms integer, p_beds integer, p_bathrooms real,
     p_sort text, p_after text, p_limit integer,
     p_area text, p_text text,
-    p_flexible_days integer, p_month text, p_nights integer, p_weekend boolean, p_children_ages integer[]
+    p_flexible_days integer, p_month text, p_nights integer, p_weekend boolean, p_children_ages integer[], p_units integer
 ) returns private.search
 language plpgsql stable security definer
 set search_path = ''
@@ -222,7 +222,7 @@ begin
             then 'invalid_search_text' end,
             case when
                 num_nulls(p_adults, p_children, p_infants, p_pets) > 0 or p_adults < 1 or least(p_children, p_infants, p_pets) < 0
-                or greatest(p_adults, p_children, p_infants, p_pets) > 1000
+                or greatest(p_adults, p_children, p_infants, p_pets) > 1000 or (p_units between 1 and least(p_adults, 20)) is not true
             then 'party_out_of_range' end,
             case when private.ages_problems(p_children, p_children_ages, '{}') <> '[]' then 'children_ages_invalid' end,
             case when d.minor_unit is null and num_nonnulls(p_currency, p_min_price, p_max_price) > 0
@@ -330,7 +330,7 @@ begin
             v_arrivals, v_nights,
             private.weekend_nights(v_arrivals[1], v_arrivals[1] + v_nights),
             private.month_mask(v_arrivals[1], v_arrivals[cardinality(v_arrivals)] + v_nights),
-            p_adults, p_children, p_infants, p_pets, private.priced_ages(p_children, p_children_ages),
+            p_adults, p_children, p_infants, p_pets, private.priced_ages(p_children, p_children_ages), p_units,
             p_currency,
             coalesce(v_currency_numbers, array_remove(array[private.currency_number(p_currency)], null)),
             coalesce(v_rates, '{1}'),
@@ -340,9 +340,9 @@ begin
                 select f.guest_percent from private.platform_fees f where f.valid_from <= now() order by f.valid_from desc limit 1
             ), 0),
             -- with room for the rounding of a converted price
-            coalesce((p_max_price + v_step) * 10.0::double precision ^ (4 - v_minor_unit) / coalesce(v_nights, 1), 'infinity'),
+            coalesce((p_max_price + v_step) * 10.0::double precision ^ (4 - v_minor_unit) / coalesce(v_nights * p_units, 1), 'infinity'),
             v_amenities,
-            private.needs_mask(p_adults + p_children, p_bedrooms, v_nights, p_room_types, p_booking_mode, p_property_types),
+            private.needs_mask(ceil((p_adults + p_children) / p_units::numeric)::integer, p_bedrooms, v_nights, p_room_types, p_booking_mode, p_property_types),
             p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms,
             v_area_names,
             case when p_text is not null then websearch_to_tsquery('simple', private.fold_letters(p_text)) end,
@@ -354,6 +354,23 @@ end
 $$;
 grant execute on function private.check_search to anon, authenticated, service_role;
 comment on function private.check_search is 'Validates the arguments of a search, raises every problem at once, and returns the search. Definer, because the public cannot read platform_fees and exchange_rates.';
+
+create function private.units_left(p_property_id uuid, p_check_in date, p_check_out date) returns integer
+language plpgsql stable security definer
+set search_path = ''
+as $$
+begin
+    return (
+        select min(n.units_left)
+        from public.properties p
+        cross join lateral private.unit_nights(p, p_check_in, p_check_out, null, now()) n
+        where p.id = p_property_id and p.status = 'published'
+    );
+end
+$$;
+grant execute on function private.units_left to anon, authenticated, service_role;
+comment on function private.units_left is
+    'How many units of a published property are left for a stay; null without dates. Definer, because the public cannot read occupancies.';
 
 create function public.search_properties(
     p_west double precision default null, p_south double precision default null,
@@ -369,14 +386,15 @@ create function public.search_properties(
     p_sort text default null, p_after text default null, p_limit integer default 20,
     p_area text default null, p_text text default null,
     p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false,
-    p_children_ages integer[] default null
+    p_children_ages integer[] default null,
+    p_units integer default 1
 ) returns table (
     property_id uuid, title text, property_type public.property_type, room_type public.room_type, booking_mode public.booking_mode,
     max_guests smallint, bedrooms smallint, beds smallint, bathrooms numeric, city text, region text, country text,
     latitude double precision, longitude double precision, distance integer,
     currency text, price_per_night bigint, rent bigint, cover_photo jsonb, cursor text,
     total bigint, check_in date, check_out date, rating double precision,
-    shown_total bigint, shown_price_per_night bigint, is_approximate boolean
+    shown_total bigint, shown_price_per_night bigint, is_approximate boolean, units_left integer
 )
 language plpgsql stable rows 20
 set search_path = ''
@@ -388,7 +406,7 @@ begin
         p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out, p_adults, p_children, p_infants,
         p_pets, p_currency, p_min_price, p_max_price, p_amenities, p_property_types, p_room_types, p_booking_mode,
         p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, p_sort, p_after, p_limit,
-        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend, p_children_ages
+        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend, p_children_ages, p_units
     );
     perform private.allow_caching(10);
     return query
@@ -403,17 +421,22 @@ begin
         f.total, f.check_in, f.check_out, f.rating,
         case when f.factor = 1 then f.total else private.convert_approximately(f.total, f.factor, v.step) end,
         case when f.factor = 1 then n.price else private.convert_approximately(n.price, f.factor, v.step) end,
-        p.currency <> v.currency and f.factor is not null
+        p.currency <> v.currency and f.factor is not null,
+        case
+            when v.nights is null then null
+            when p.unit_count = 1 then 1
+            else private.units_left(p.id, f.check_in, f.check_out)
+        end
     from unnest((private.find_properties(v, true, p_limit)).hits) f
     join public.properties p on p.id = f.property_id
     cross join lateral (
-        select case when v.nights is null then f.rent else round(f.rent / v.nights::numeric)::bigint end as price
+        select case when v.nights is null then f.rent else round(f.rent / (v.nights * v.units)::numeric)::bigint end as price
     ) n
     order by f.sort_key, f.property_id;
 end
 $$;
 grant execute on function public.search_properties to anon, authenticated, service_role;
-comment on function public.search_properties is 'Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_children_ages: ages at check-in, for taxes and fees that exempt children by age; without them, total is what it costs with children of 17, the most that it can be. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.';
+comment on function public.search_properties is 'Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. p_units: how many units of a property that has several; prices are for all of them. units_left: how many can be booked for these dates, null without dates. A property must have all p_amenities. p_children_ages: ages at check-in, for taxes and fees that exempt children by age; without them, total is what it costs with children of 17, the most that it can be. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.';
 
 create function private.estimate(p_count bigint, p_share double precision) returns integer
 language plpgsql immutable
@@ -441,7 +464,8 @@ create function public.count_properties(
     p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
     p_area text default null, p_text text default null,
     p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false,
-    p_children_ages integer[] default null
+    p_children_ages integer[] default null,
+    p_units integer default 1
 ) returns table (count integer, is_estimate boolean)
 language plpgsql stable rows 1
 set search_path = ''
@@ -453,7 +477,7 @@ begin
         p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out, p_adults, p_children, p_infants,
         p_pets, p_currency, p_min_price, p_max_price, p_amenities, p_property_types, p_room_types, p_booking_mode,
         p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, 'rating', null, 1,
-        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend, p_children_ages
+        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend, p_children_ages, p_units
     );
     v.sort := 'sample';
     perform private.allow_caching(10);

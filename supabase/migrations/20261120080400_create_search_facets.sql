@@ -16,7 +16,8 @@ create function public.search_facets(
     p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
     p_area text default null, p_text text default null,
     p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false,
-    p_children_ages integer[] default null
+    p_children_ages integer[] default null,
+    p_units integer default 1
 ) returns table (
     count integer, is_estimate boolean, property_types jsonb, room_types jsonb, booking_modes jsonb, cancellation_policies jsonb,
     amenities jsonb, prices jsonb
@@ -34,7 +35,7 @@ begin
         p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out, p_adults, p_children, p_infants,
         p_pets, p_currency, p_min_price, p_max_price, p_amenities, p_property_types, p_room_types, p_booking_mode,
         p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, 'rating', null, 1,
-        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend, p_children_ages
+        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend, p_children_ages, p_units
     );
     v.sort := 'sample';
     perform private.allow_caching(60);

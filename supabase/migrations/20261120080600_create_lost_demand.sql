@@ -66,7 +66,8 @@ create type private.lost_stay as (
 comment on type private.lost_stay is 'A reason why a property refused a stay, with the value of the stay.';
 
 create function private.lost_stays(
-    p_property_ids uuid[], p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer
+    p_property_ids uuid[], p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
+    p_units integer
 ) returns setof private.lost_stay
 language sql stable
 set search_path = ''
@@ -78,6 +79,7 @@ as $$
             when 'too_many_guests' then p.max_guests
             when 'too_many_infants' then p.max_infants
             when 'too_many_pets' then p.max_pets
+            when 'too_few_units' then p.unit_count
             when 'advance_notice' then p.advance_notice_days
             when 'booking_window' then p.booking_window_days
             else 0
@@ -85,17 +87,17 @@ as $$
         cardinality(b.codes) = 1
     from private.broken_rules(
         p_property_ids, array_fill(p_check_in, array[cardinality(p_property_ids)]), array_fill(p_check_out, array[cardinality(p_property_ids)]),
-        p_adults, p_children, p_infants, p_pets
+        p_adults, p_children, p_infants, p_pets, p_units => p_units
     ) b
     join public.properties p on p.id = p_property_ids[b.number]
     cross join lateral private.price_stay(
-        p, p_check_in, private.night_prices(p, p_check_in, p_check_out), p_adults + p_children, p_pets, now()
+        p, p_check_in, private.night_prices(p, p_check_in, p_check_out), p_adults + p_children, p_pets, now(), p_units
     ) s
     cross join unnest(b.codes) as c (code)
     where
         -- these are mistakes of the app, not rules of the host
         not b.codes && array[
-            'not_published', 'invalid_party', 'no_adult', 'dates_out_of_range', 'check_out_before_check_in', 'past_date'
+            'not_published', 'invalid_party', 'no_adult', 'invalid_units', 'too_few_adults', 'dates_out_of_range', 'check_out_before_check_in', 'past_date'
         ]
         and p.host_id is distinct from auth.uid()
 $$;
@@ -174,7 +176,8 @@ comment on function private.count_lost_stays is
     'Counts refused stays within the limits, and returns the number of properties: each at most once a day for a caller. Services have no limit of their own.';
 
 create function private.report_lost_search(
-    p_property_ids uuid[], p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer
+    p_property_ids uuid[], p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
+    p_units integer
 ) returns integer
 language plpgsql security definer
 set search_path = ''
@@ -183,7 +186,9 @@ begin
     -- at most as many as one page of a search looks at
     return private.count_lost_stays(
         array(
-            select s from private.lost_stays(p_property_ids[:20], p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets) s
+            select s from private.lost_stays(
+                p_property_ids[:20], p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_units
+            ) s
             order by s.property_id, s.reason
         ),
         p_check_out - p_check_in
@@ -209,7 +214,8 @@ create function public.report_lost_search(
     p_sort text default null, p_after text default null, p_limit integer default 20,
     p_area text default null, p_text text default null,
     p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false,
-    p_children_ages integer[] default null
+    p_children_ages integer[] default null,
+    p_units integer default 1
 ) returns integer
 language plpgsql
 set search_path = ''
@@ -236,10 +242,10 @@ begin
                 p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, null, null, 1, 0, 0,
                 0, p_currency, p_min_price / v_nights, p_max_price / v_nights, p_amenities, p_property_types, p_room_types, p_booking_mode,
                 p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, p_sort, null, least(p_limit, 20),
-                p_area, p_text, null, null, null, false, null
+                p_area, p_text, null, null, null, false, null, 1
             ), false, least(p_limit, 20))).hits) h
         ) end,
-        v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets
+        v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets, p_units
     );
 end
 $$;

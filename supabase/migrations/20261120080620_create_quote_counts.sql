@@ -17,7 +17,8 @@ create index quote_counts_month_idx on private.quote_counts (month);
 alter table private.quote_counts enable row level security;
 
 create function private.report_quote(
-    p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer
+    p_property_id uuid, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer, p_pets integer,
+    p_units integer
 ) returns boolean
 language plpgsql security definer
 set search_path = ''
@@ -29,7 +30,9 @@ declare
     v_report record;
 begin
     select (b.property).host_id into v_host_id
-    from private.broken_rules(array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets) b
+    from private.broken_rules(
+        array[p_property_id], array[p_check_in], array[p_check_out], p_adults, p_children, p_infants, p_pets, p_units => p_units
+    ) b
     where b.codes = '{}';
     if v_host_id is null or v_host_id = auth.uid() then
         return false;
@@ -56,7 +59,7 @@ comment on function private.report_quote is
 create function public.report_quote(
     p_property_id uuid, p_check_in text, p_check_out text,
     p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0,
-    p_children_ages integer[] default null
+    p_children_ages integer[] default null, p_units integer default 1
 ) returns boolean
 language plpgsql
 set search_path = ''
@@ -64,7 +67,7 @@ as $$
 declare
     v_days constant date[] := private.parse_dates(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
 begin
-    return private.report_quote(p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets);
+    return private.report_quote(p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets, p_units);
 end
 $$;
 grant execute on function public.report_quote to anon, authenticated, service_role;

@@ -165,7 +165,7 @@ begin
                 )
             end,
             (s.booking).adults + (s.booking).children, (s.booking).pets, s.priced_at,
-            private.priced_ages((s.booking).children, (s.booking).children_ages)
+            private.priced_ages((s.booking).children, (s.booking).children_ages), (s.booking).units
         ) w
     )
     select

@@ -78,6 +78,7 @@ as $$
                 'seasons', (select coalesce(jsonb_agg(to_jsonb(s) order by s.starts_on), '[]') from public.property_seasons s where s.property_id = p.id),
                 'date_overrides', (select coalesce(jsonb_agg(to_jsonb(d) order by d.starts_on), '[]') from public.property_date_overrides d where d.property_id = p.id),
                 'availability_rules', (select coalesce(jsonb_agg(to_jsonb(r) order by r.starts_on), '[]') from public.property_availability_rules r where r.property_id = p.id),
+                'units', (select coalesce(jsonb_agg(to_jsonb(u) order by u.created_at, u.id), '[]') from public.units u where u.property_id = p.id),
                 'fees', (select coalesce(jsonb_agg(to_jsonb(f) order by f.created_at, f.id), '[]') from public.property_fees f where f.property_id = p.id),
                 'taxes', (select coalesce(jsonb_agg(to_jsonb(t) order by t.created_at, t.id), '[]') from public.property_taxes t where t.property_id = p.id),
                 'co_hosts', (select coalesce(jsonb_agg(to_jsonb(c) order by c.created_at, c.profile_id), '[]') from public.co_hosts c where c.property_id = p.id)

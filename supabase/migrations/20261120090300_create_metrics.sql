@@ -102,6 +102,7 @@ create sequence private.refused_stays_closed_to_arrival;
 create sequence private.refused_stays_closed_to_departure;
 create sequence private.refused_stays_dates_out_of_range;
 create sequence private.refused_stays_invalid_party;
+create sequence private.refused_stays_invalid_units;
 create sequence private.refused_stays_max_stay;
 create sequence private.refused_stays_min_stay;
 create sequence private.refused_stays_no_adult;
@@ -112,9 +113,12 @@ create sequence private.refused_stays_own_property;
 create sequence private.refused_stays_past_date;
 create sequence private.refused_stays_preparation_after;
 create sequence private.refused_stays_preparation_before;
+create sequence private.refused_stays_too_few_adults;
+create sequence private.refused_stays_too_few_units;
 create sequence private.refused_stays_too_many_guests;
 create sequence private.refused_stays_too_many_infants;
 create sequence private.refused_stays_too_many_pets;
+create sequence private.refused_stays_unit_pinned;
 
 create function private.count_refused_stay(p_reasons jsonb) returns jsonb
 language plpgsql

@@ -88,7 +88,7 @@ from (values
         'public.property_taxes', 'public.property_seasons', 'public.property_date_overrides', 'public.property_availability_rules',
         'public.cancellation_policies', 'public.co_hosts', 'public.co_host_invitations', 'public.host_blocks', 'public.external_blocks',
         'public.calendar_feeds', 'private.feed_sources', 'private.feed_events', 'private.calendar_links',
-        'public.property_spaces', 'private.spaces', 'private.calendars'
+        'public.units', 'public.property_spaces', 'private.spaces', 'private.calendars'
     ]),
     ('Past nights show who stayed where, against fraud and for statistics. 355 bytes a stay.', array['public.occupancies', 'private.co_hosted_bookings']),
     ('It follows from other tables and grows only with them.', array[

@@ -13,7 +13,8 @@ select
     null::integer as position, null::uuid as property_id, null::integer as distance, null::text as currency,
     null::bigint as price_per_night, null::bigint as rent, null::bigint as total, null::date as check_in, null::date as check_out,
     null::double precision as rating, null::text as search_cursor,
-    null::bigint as shown_total, null::bigint as shown_price_per_night, null::boolean as is_approximate
+    null::bigint as shown_total, null::bigint as shown_price_per_night, null::boolean as is_approximate,
+    null::integer as units_left
 where false;
 comment on view graphql_shapes.found_properties is e'A property found by searchProperties. The view itself is empty.\n@graphql({"primary_key_columns": ["position"], "description": "A property found by searchProperties."})';
 comment on column graphql_shapes.found_properties.position is '@graphql({"description": "Position in the order of the search, from 1."})';
@@ -28,6 +29,7 @@ comment on column graphql_shapes.found_properties.rating is '@graphql({"descript
 comment on column graphql_shapes.found_properties.shown_total is '@graphql({"description": "The total in pCurrency, in minor units; null without it, or without an exchange rate. The guest pays total, in currency."})';
 comment on column graphql_shapes.found_properties.shown_price_per_night is '@graphql({"description": "The price of a night in pCurrency, in minor units."})';
 comment on column graphql_shapes.found_properties.is_approximate is '@graphql({"description": "Whether these prices were converted from another currency."})';
+comment on column graphql_shapes.found_properties.units_left is '@graphql({"description": "How many units can be booked for these dates; null without dates."})';
 comment on column graphql_shapes.found_properties.search_cursor is '@graphql({"description": "Send it as pAfter to get the properties after this one."})';
 grant select on graphql_shapes.found_properties to anon, authenticated, service_role;
 
@@ -53,18 +55,19 @@ create function graphql_shapes.search_found_properties(
     p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
     p_sort text default null, p_after text default null, p_area text default null, p_text text default null,
     p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false,
-    p_children_ages integer[] default null
+    p_children_ages integer[] default null,
+    p_units integer default 1
 ) returns setof graphql_shapes.found_properties
 language sql stable rows 20
 set search_path = ''
 as $$
     select s.ordinality::integer, s.property_id, s.distance, s.currency, s.price_per_night, s.rent, s.total,
-        s.check_in, s.check_out, s.rating, s.cursor, s.shown_total, s.shown_price_per_night, s.is_approximate
+        s.check_in, s.check_out, s.rating, s.cursor, s.shown_total, s.shown_price_per_night, s.is_approximate, s.units_left
     from public.search_properties(
         p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out,
         p_adults, p_children, p_infants, p_pets, p_currency, p_min_price, p_max_price, p_amenities,
         p_property_types::public.property_type[], p_room_types::public.room_type[], p_booking_mode::public.booking_mode, p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, p_sort, p_after, 50,
-        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend, p_children_ages
+        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend, p_children_ages, p_units
     ) with ordinality as s
 $$;
 grant execute on function graphql_shapes.search_found_properties to anon, authenticated, service_role;
@@ -92,7 +95,8 @@ create function graphql_shapes.count_facets(
     p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
     p_area text default null, p_text text default null,
     p_flexible_days integer default null, p_month text default null, p_nights integer default null, p_weekend boolean default false,
-    p_children_ages integer[] default null
+    p_children_ages integer[] default null,
+    p_units integer default 1
 ) returns setof graphql_shapes.search_facets
 language sql stable rows 1
 set search_path = ''
@@ -101,7 +105,7 @@ as $$
         p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out,
         p_adults, p_children, p_infants, p_pets, p_currency, p_min_price, p_max_price, p_amenities,
         p_property_types::public.property_type[], p_room_types::public.room_type[], p_booking_mode::public.booking_mode, p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms,
-        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend, p_children_ages
+        p_area, p_text, p_flexible_days, p_month, p_nights, p_weekend, p_children_ages, p_units
     )
 $$;
 grant execute on function graphql_shapes.count_facets to anon, authenticated, service_role;
@@ -112,7 +116,7 @@ create view graphql_shapes.calendar_days with (security_invoker = true) as
 select
     null::date as day, null::boolean as free, null::text as reason, null::bigint as price, null::text as currency,
     null::smallint as min_nights, null::smallint as max_nights, null::boolean as arrival_allowed,
-    null::boolean as departure_allowed
+    null::boolean as departure_allowed, null::integer as units_left
 where false;
 comment on view graphql_shapes.calendar_days is e'A day of propertyCalendar. The view itself is empty.\n@graphql({"primary_key_columns": ["day"], "max_rows": 400, "description": "A day of a property''s calendar."})';
 comment on column graphql_shapes.calendar_days.free is '@graphql({"description": "Whether the night can be booked."})';
@@ -121,6 +125,7 @@ comment on column graphql_shapes.calendar_days.price is '@graphql({"description"
 comment on column graphql_shapes.calendar_days.min_nights is '@graphql({"description": "Shortest stay that begins on this day."})';
 comment on column graphql_shapes.calendar_days.max_nights is '@graphql({"description": "Longest stay that begins on this day."})';
 comment on column graphql_shapes.calendar_days.arrival_allowed is '@graphql({"description": "Whether a stay may begin on this day."})';
+comment on column graphql_shapes.calendar_days.units_left is '@graphql({"description": "How many units can be booked for the night, at most 1 where the property has one."})';
 comment on column graphql_shapes.calendar_days.departure_allowed is '@graphql({"description": "Whether a stay may end on this day."})';
 grant select on graphql_shapes.calendar_days to anon, authenticated, service_role;
 
@@ -137,7 +142,7 @@ comment on function graphql_shapes.list_calendar_days is
 
 create view graphql_shapes.stay_quotes with (security_invoker = true) as
 select
-    q.id, q.expires_at, q.property_id, q.check_in, q.check_out, q.nights, q.adults, q.children, q.children_ages, q.infants, q.pets, q.booking_mode,
+    q.id, q.expires_at, q.property_id, q.check_in, q.check_out, q.nights, q.adults, q.children, q.children_ages, q.infants, q.pets, q.units, q.booking_mode,
     q.currency, to_jsonb(q.lines) as lines, q.rent, q.discount, q.fees, q.taxes, q.guest_platform_fee, q.guest_total,
     q.host_platform_fee, q.host_total, q.time_zone, q.check_in_at, q.check_out_at, q.cancellation_policy_id,
     q.cancellation_policy_name, q.cancellation_steps, to_jsonb(q.cancellation_terms) as cancellation_terms, q.house_rules_version
@@ -177,17 +182,18 @@ comment on function graphql_shapes.property(graphql_shapes.stay_quotes) is '@gra
 create function graphql_shapes.make_stay_quote(
     p_property_id uuid, p_check_in text, p_check_out text,
     p_adults integer default 1, p_children integer default 0, p_infants integer default 0, p_pets integer default 0,
-    p_children_ages integer[] default null
+    p_children_ages integer[] default null,
+    p_units integer default 1
 ) returns graphql_shapes.stay_quotes
 language sql stable
 set search_path = ''
 as $$
     select
-        q.id, q.expires_at, q.property_id, q.check_in, q.check_out, q.nights, q.adults, q.children, q.children_ages, q.infants, q.pets,
+        q.id, q.expires_at, q.property_id, q.check_in, q.check_out, q.nights, q.adults, q.children, q.children_ages, q.infants, q.pets, q.units,
         q.booking_mode, q.currency, to_jsonb(q.lines), q.rent, q.discount, q.fees, q.taxes, q.guest_platform_fee, q.guest_total,
         q.host_platform_fee, q.host_total, q.time_zone, q.check_in_at, q.check_out_at, q.cancellation_policy_id,
         q.cancellation_policy_name, q.cancellation_steps, to_jsonb(q.cancellation_terms), q.house_rules_version
-    from public.quote_stay(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_children_ages) q
+    from public.quote_stay(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_children_ages, p_units) q
 $$;
 grant execute on function graphql_shapes.make_stay_quote
     to anon, authenticated, service_role;

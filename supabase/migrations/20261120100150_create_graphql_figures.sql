@@ -132,7 +132,7 @@ create function graphql_shapes.send_lost_search(
     p_amenities text[] default null, p_property_types text[] default null, p_room_types text[] default null,
     p_booking_mode text default null, p_cancellation_policies text[] default null,
     p_bedrooms integer default null, p_beds integer default null, p_bathrooms real default null,
-    p_sort text default null, p_area text default null, p_text text default null
+    p_sort text default null, p_area text default null, p_text text default null, p_units integer default 1
 ) returns integer
 language sql
 set search_path = ''
@@ -141,7 +141,7 @@ as $$
         p_property_id, p_west, p_south, p_east, p_north, p_latitude, p_longitude, p_radius, p_check_in, p_check_out,
         p_adults, p_children, p_infants, p_pets, p_currency, p_min_price, p_max_price, p_amenities,
         p_property_types::public.property_type[], p_room_types::public.room_type[], p_booking_mode::public.booking_mode,
-        p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, p_sort, p_area => p_area, p_text => p_text
+        p_cancellation_policies, p_bedrooms, p_beds, p_bathrooms, p_sort, p_area => p_area, p_text => p_text, p_units => p_units
     )
 $$;
 grant execute on function graphql_shapes.send_lost_search to anon, authenticated, service_role;

@@ -6,7 +6,7 @@ create view graphql_shapes.set_calendar_days with (security_invoker = true) as
 select
     null::date as day, null::boolean as free, null::text as reason, null::bigint as price, null::text as currency,
     null::smallint as min_nights, null::smallint as max_nights, null::boolean as arrival_allowed,
-    null::boolean as departure_allowed, null::boolean as closed
+    null::boolean as departure_allowed, null::integer as units_left, null::boolean as closed
 where false;
 comment on view graphql_shapes.set_calendar_days is e'A day of setCalendar. The view itself is empty.\n@graphql({"primary_key_columns": ["day"], "max_rows": 1000, "description": "A day that setCalendar set, as it is afterwards."})';
 comment on column graphql_shapes.set_calendar_days.free is '@graphql({"description": "Whether the night can be booked."})';
@@ -16,6 +16,7 @@ comment on column graphql_shapes.set_calendar_days.min_nights is '@graphql({"des
 comment on column graphql_shapes.set_calendar_days.max_nights is '@graphql({"description": "Longest stay that begins on this day."})';
 comment on column graphql_shapes.set_calendar_days.arrival_allowed is '@graphql({"description": "Whether a stay may begin on this day."})';
 comment on column graphql_shapes.set_calendar_days.departure_allowed is '@graphql({"description": "Whether a stay may end on this day."})';
+comment on column graphql_shapes.set_calendar_days.units_left is '@graphql({"description": "How many units can be booked for the night, at most 1 where the property has one."})';
 comment on column graphql_shapes.set_calendar_days.closed is '@graphql({"description": "Whether a block of the host has the night; false while a guest has it."})';
 grant select on graphql_shapes.set_calendar_days to authenticated, service_role;
 
@@ -27,4 +28,4 @@ as $$
 $$;
 grant execute on function graphql_shapes.set_days to authenticated, service_role;
 comment on function graphql_shapes.set_days is
-    '@graphql({"name": "setCalendar", "description": "Sets up to 500 ranges of days of a property, all or none, as rpc/set_calendar does. pRanges: JSON, [{\"from\", \"until\", \"price\", \"min_nights\", \"max_nights\", \"closed\", \"closed_to_arrival\", \"closed_to_departure\"}]."})';
+    '@graphql({"name": "setCalendar", "description": "Sets up to 500 ranges of days of a property, all or none, as rpc/set_calendar does. pRanges: JSON, [{\"from\", \"until\", \"price\", \"min_nights\", \"max_nights\", \"units_to_sell\", \"closed\", \"closed_to_arrival\", \"closed_to_departure\"}]."})';

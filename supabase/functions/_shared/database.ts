@@ -117,6 +117,7 @@ export type Database = {
           property_id: string;
           proposed_by: Database["public"]["Enums"]["booking_actor"];
           proposed_by_id: string | null;
+          units: number;
         };
         ComputedFields: never;
         Insert: never;
@@ -194,6 +195,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         ComputedFields: never;
@@ -205,6 +207,13 @@ export type Database = {
             columns: ["property_id"];
             isOneToOne: false;
             referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "calendar_feeds_unit_fkey";
+            columns: ["unit_id"];
+            isOneToOne: false;
+            referencedRelation: "units";
             referencedColumns: ["id"];
           },
         ];
@@ -458,6 +467,7 @@ export type Database = {
           property_id: string;
           source: string;
           source_id: string;
+          unit_id: string | null;
           updated_at: string;
         };
         ComputedFields: never;
@@ -467,14 +477,28 @@ export type Database = {
           property_id: string;
           source: string;
           source_id: string;
+          unit_id?: string | null;
         };
-        Update: { check_in?: string; check_out?: string; source?: string; source_id?: string };
+        Update: {
+          check_in?: string;
+          check_out?: string;
+          source?: string;
+          source_id?: string;
+          unit_id?: string | null;
+        };
         Relationships: [
           {
             foreignKeyName: "external_blocks_property_fkey";
             columns: ["property_id"];
             isOneToOne: false;
             referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "external_blocks_unit_fkey";
+            columns: ["unit_id"];
+            isOneToOne: false;
+            referencedRelation: "units";
             referencedColumns: ["id"];
           },
         ];
@@ -488,11 +512,19 @@ export type Database = {
           id: string;
           note: string;
           property_id: string;
+          unit_id: string | null;
           updated_at: string;
         };
         ComputedFields: never;
-        Insert: { check_in: string; check_out: string; id?: string; note?: string; property_id: string };
-        Update: { check_in?: string; check_out?: string; note?: string };
+        Insert: {
+          check_in: string;
+          check_out: string;
+          id?: string;
+          note?: string;
+          property_id: string;
+          unit_id?: string | null;
+        };
+        Update: { check_in?: string; check_out?: string; note?: string; unit_id?: string | null };
         Relationships: [
           {
             foreignKeyName: "host_blocks_created_by_fkey";
@@ -506,6 +538,13 @@ export type Database = {
             columns: ["property_id"];
             isOneToOne: false;
             referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "host_blocks_unit_fkey";
+            columns: ["unit_id"];
+            isOneToOne: false;
+            referencedRelation: "units";
             referencedColumns: ["id"];
           },
         ];
@@ -759,6 +798,7 @@ export type Database = {
           external_block_id: string | null;
           host_block_id: string | null;
           id: number;
+          is_pinned: boolean;
           kind: Database["public"]["Enums"]["occupancy_kind"];
           preparation_after: number;
           preparation_before: number;
@@ -1197,6 +1237,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -1424,6 +1465,7 @@ export type Database = {
           min_nights: number | null;
           property_id: string;
           starts_on: string;
+          units_to_sell: number | null;
           updated_at: string;
         };
         ComputedFields: never;
@@ -1435,6 +1477,7 @@ export type Database = {
           min_nights?: number | null;
           property_id: string;
           starts_on: string;
+          units_to_sell?: number | null;
         };
         Update: {
           ends_on?: string;
@@ -1442,6 +1485,7 @@ export type Database = {
           max_nights?: number | null;
           min_nights?: number | null;
           starts_on?: string;
+          units_to_sell?: number | null;
         };
         Relationships: [
           {
@@ -1980,6 +2024,26 @@ export type Database = {
         Update: never;
         Relationships: [];
       };
+      units: {
+        Row: {
+          created_at: string;
+          id: string;
+          name: string;
+          property_id: string;
+        };
+        ComputedFields: never;
+        Insert: never;
+        Update: never;
+        Relationships: [
+          {
+            foreignKeyName: "units_property_fkey";
+            columns: ["property_id"];
+            isOneToOne: false;
+            referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       user_roles: {
         Row: {
           granted_at: string;
@@ -2215,6 +2279,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
           booking_line_items: {
             amount: number;
@@ -2372,6 +2437,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2418,6 +2484,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2525,6 +2592,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -2563,6 +2631,14 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: true;
         };
+      };
+      assign_unit: {
+        Args: { p_booking_id: string; p_from_unit_id?: string; p_pin?: boolean; p_unit_id?: string };
+        Returns: {
+          is_pinned: boolean;
+          name: string;
+          unit_id: string;
+        }[];
       };
       attach_payment: { Args: { p_payment_id: string; p_payment_intent_id: string }; Returns: undefined };
       audit_trail: {
@@ -2606,6 +2682,7 @@ export type Database = {
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
+          p_units?: number;
         };
         Returns: Json;
       };
@@ -2630,6 +2707,14 @@ export type Database = {
           isOneToOne: false;
           isSetofReturn: true;
         };
+      };
+      booking_units: {
+        Args: { p_booking_id: string };
+        Returns: {
+          is_pinned: boolean;
+          name: string;
+          unit_id: string;
+        }[];
       };
       calendar_to_export: { Args: { p_token: string }; Returns: Json };
       cancel_booking: {
@@ -2701,6 +2786,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2741,6 +2827,7 @@ export type Database = {
           p_room_types?: Database["public"]["Enums"]["room_type"][];
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -2774,7 +2861,7 @@ export type Database = {
         };
       };
       create_calendar_feed: {
-        Args: { p_channel: string; p_property_id: string; p_url: string };
+        Args: { p_channel: string; p_property_id: string; p_unit_id?: string; p_url: string };
         Returns: {
           channel: string;
           created_at: string;
@@ -2790,6 +2877,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -2863,6 +2951,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2909,6 +2998,7 @@ export type Database = {
           status_at: string | null;
           status_reason: string | null;
           time_zone: string;
+          units: number;
           updated_at: string;
         };
         SetofOptions: {
@@ -2959,6 +3049,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -3092,6 +3183,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -3213,6 +3305,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -3295,6 +3388,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -3382,6 +3476,7 @@ export type Database = {
           min_nights: number;
           price: number;
           reason: string;
+          units_left: number;
         }[];
       };
       publish_property: {
@@ -3437,6 +3532,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -3458,6 +3554,7 @@ export type Database = {
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
+          p_units?: number;
         };
         Returns: Database["public"]["CompositeTypes"]["quote"];
         SetofOptions: {
@@ -3572,6 +3669,21 @@ export type Database = {
         };
       };
       refuse_payment: { Args: { p_error: string; p_payment_id: string }; Returns: undefined };
+      rename_unit: {
+        Args: { p_name: string; p_unit_id: string };
+        Returns: {
+          created_at: string;
+          id: string;
+          name: string;
+          property_id: string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "units";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       replay_dead_job: { Args: { p_id: number }; Returns: undefined };
       replay_dead_jobs: { Args: { p_queue: string }; Returns: number };
       replay_stripe_task: { Args: { p_task_id: number }; Returns: undefined };
@@ -3644,6 +3756,7 @@ export type Database = {
           p_sort?: string;
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -3690,6 +3803,7 @@ export type Database = {
           p_infants?: number;
           p_pets?: number;
           p_property_id: string;
+          p_units?: number;
         };
         Returns: boolean;
       };
@@ -3732,6 +3846,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -3772,9 +3887,15 @@ export type Database = {
           table_name: string;
         }[];
       };
-      reveal_calendar_link: { Args: { p_channel: string; p_property_id: string }; Returns: string };
+      reveal_calendar_link: {
+        Args: { p_channel: string; p_property_id: string; p_unit_id?: string };
+        Returns: string;
+      };
       reveal_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
-      rotate_calendar_link: { Args: { p_channel: string; p_property_id: string }; Returns: string };
+      rotate_calendar_link: {
+        Args: { p_channel: string; p_property_id: string; p_unit_id?: string };
+        Returns: string;
+      };
       rotate_webhook_secret: { Args: { p_endpoint_id: string }; Returns: string };
       save_customer: { Args: { p_actor: string; p_customer_id: string }; Returns: string };
       save_orphan_page: {
@@ -3813,6 +3934,7 @@ export type Database = {
           p_room_types?: Database["public"]["Enums"]["room_type"][];
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -3861,6 +3983,7 @@ export type Database = {
           p_sort?: string;
           p_south?: number;
           p_text?: string;
+          p_units?: number;
           p_weekend?: boolean;
           p_west?: number;
         };
@@ -3892,6 +4015,7 @@ export type Database = {
           shown_total: number;
           title: string;
           total: number;
+          units_left: number;
         }[];
       };
       set_calendar: {
@@ -3907,7 +4031,23 @@ export type Database = {
           min_nights: number;
           price: number;
           reason: string;
+          units_left: number;
         }[];
+      };
+      set_units: {
+        Args: { p_names: string[]; p_property_id: string };
+        Returns: {
+          created_at: string;
+          id: string;
+          name: string;
+          property_id: string;
+        }[];
+        SetofOptions: {
+          from: "*";
+          to: "units";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
       };
       shared_wishlist: { Args: { p_token: string }; Returns: Json };
       simulate_policy: {
@@ -4021,6 +4161,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -4069,6 +4210,7 @@ export type Database = {
           masked_url: string;
           next_sync_at: string;
           property_id: string;
+          unit_id: string | null;
           unreadable: number;
         };
         SetofOptions: {
@@ -4164,6 +4306,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -4240,6 +4383,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
@@ -4271,7 +4415,7 @@ export type Database = {
         | "location"
         | "accessibility"
         | "services";
-      availability_rule_kind: "nights" | "closed_to_arrival" | "closed_to_departure";
+      availability_rule_kind: "nights" | "closed_to_arrival" | "closed_to_departure" | "units_to_sell";
       booking_actor: "guest" | "host" | "co_host" | "operator" | "system" | "clock";
       booking_mode: "instant" | "request";
       booking_status:
@@ -4423,6 +4567,7 @@ export type Database = {
         children_ages: number[] | null;
         infants: number | null;
         pets: number | null;
+        units: number | null;
         booking_mode: Database["public"]["Enums"]["booking_mode"] | null;
         currency: string | null;
         lines: Database["public"]["CompositeTypes"]["quote_line"][] | null;
@@ -4642,7 +4787,7 @@ export const Constants = {
         "accessibility",
         "services",
       ],
-      availability_rule_kind: ["nights", "closed_to_arrival", "closed_to_departure"],
+      availability_rule_kind: ["nights", "closed_to_arrival", "closed_to_departure", "units_to_sell"],
       booking_actor: ["guest", "host", "co_host", "operator", "system", "clock"],
       booking_mode: ["instant", "request"],
       booking_status: [

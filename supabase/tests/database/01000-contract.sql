@@ -138,6 +138,7 @@ select bag_eq(
         ('authenticated public.notifications DELETE,SELECT'),
         ('authenticated public.occupancies SELECT'),
         ('authenticated public.property_spaces SELECT'),
+        ('authenticated public.units SELECT'),
         ('authenticated public.profile_ratings SELECT'),
         ('authenticated public.payment_methods DELETE,SELECT'),
         ('authenticated public.payments SELECT'),
@@ -197,6 +198,7 @@ select bag_eq(
         ('service_role public.notifications SELECT'),
         ('service_role public.occupancies SELECT'),
         ('service_role public.property_spaces SELECT'),
+        ('service_role public.units SELECT'),
         ('service_role public.profile_ratings SELECT'),
         ('service_role public.payment_methods SELECT'),
         ('service_role public.payments SELECT'),
@@ -250,8 +252,8 @@ select bag_eq(
           and g.grantee in ('anon', 'authenticated', 'service_role')
       group by g.grantee, g.table_name, g.privilege_type$$,
     $$values
-        ('authenticated bookings INSERT adults,check_in,check_out,children,children_ages,idempotency_key,infants,pets,property_id,quote_id'),
-        ('authenticated bookings UPDATE adults,check_in,check_out,children,children_ages,infants,pets')$$,
+        ('authenticated bookings INSERT adults,check_in,check_out,children,children_ages,idempotency_key,infants,pets,property_id,quote_id,units'),
+        ('authenticated bookings UPDATE adults,check_in,check_out,children,children_ages,infants,pets,units')$$,
     'C16 clients write exactly these columns of a booking'
 );
 select is_empty(

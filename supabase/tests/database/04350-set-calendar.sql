@@ -51,10 +51,10 @@ select results_eq(
         {"from": "2027-05-08", "until": "2027-05-09", "price": 9000}
     ]') c$$,
     $$values
-        (date '2027-05-03', true, null::text, 15000::bigint, 'EUR', 3::smallint, 7::smallint, true, true, false),
-        ('2027-05-04', true, null, 15000, 'EUR', 3::smallint, 7::smallint, true, true, false),
-        ('2027-05-05', false, 'unavailable', 15000, 'EUR', 3::smallint, 7::smallint, false, false, true),
-        ('2027-05-08', true, null, 9000, 'EUR', 2::smallint, 20::smallint, true, true, false)$$,
+        (date '2027-05-03', true, null::text, 15000::bigint, 'EUR', 3::smallint, 7::smallint, true, true, 1, false),
+        ('2027-05-04', true, null, 15000, 'EUR', 3::smallint, 7::smallint, true, true, 1, false),
+        ('2027-05-05', false, 'unavailable', 15000, 'EUR', 3::smallint, 7::smallint, false, false, 0, true),
+        ('2027-05-08', true, null, 9000, 'EUR', 2::smallint, 20::smallint, true, true, 1, false)$$,
     'SC01 a call sets every layer and answers with its days'
 );
 select is(
