@@ -135,6 +135,20 @@ export const queries: Query[] = [
       delete from public.external_blocks where (property_id, source, source_id) = ($property, 'airbnb', 'growth')`,
   },
   { name: "one stay of the same guest", as: "host", sql: "select public.mark_same_guest($booking)" },
+  { name: "that taken back", as: "host", sql: "select public.unmark_same_guest($booking)" },
+  {
+    name: "other properties for an overbooked guest",
+    as: "host",
+    sql: "select public.overbooking_alternatives($booking)",
+  },
+  {
+    name: "own booking that is entered, changed and deleted",
+    as: "host",
+    sql: `insert into public.own_bookings (id, property_id, origin, check_in, check_out, price)
+      values ($payout, $property, 'phone', current_date + 70, current_date + 72, 20000);
+      update public.own_bookings set check_out = current_date + 73 where id = $payout;
+      delete from public.own_bookings where id = $payout`,
+  },
   { name: "acceptance", as: "host", sql: "select public.accept_booking($booking)" },
   { name: "refusal", as: "host", sql: "select public.decline_booking($booking)" },
   { name: "confirmation", as: "operator", sql: "select public.confirm_booking($booking)" },
@@ -154,6 +168,7 @@ export const queries: Query[] = [
   },
   { name: "response of a host", as: "guest", sql: "select public.host_response($host)" },
   { name: "report resolved", as: "operator", sql: "select public.resolve_report($booking, 'Done')" },
+  { name: "webhooks of calendars", sql: "select private.send_calendar_changes()" },
   { name: "retention", as: "operator", sql: "select public.retention()" },
   { name: "orphans searched", as: "operator", sql: "select public.sweep_orphans(now())" },
   {
