@@ -4906,6 +4906,10 @@ export type introspection = {
           name: "disputesCollection";
           type: { kind: "OBJECT"; name: "DisputesConnection"; ofType: null };
         };
+        ownBookingsCollection: {
+          name: "ownBookingsCollection";
+          type: { kind: "OBJECT"; name: "OwnBookingsConnection"; ofType: null };
+        };
         orphansCollection: {
           name: "orphansCollection";
           type: { kind: "OBJECT"; name: "OrphansConnection"; ofType: null };
@@ -6190,6 +6194,10 @@ export type introspection = {
           name: "occupanciesCollection";
           type: { kind: "OBJECT"; name: "OccupanciesConnection"; ofType: null };
         };
+        ownBookingsCollection: {
+          name: "ownBookingsCollection";
+          type: { kind: "OBJECT"; name: "OwnBookingsConnection"; ofType: null };
+        };
       };
     };
     ExternalBlocksConnection: {
@@ -7099,6 +7107,8 @@ export type introspection = {
         soldNights: { name: "soldNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         blockedNights: { name: "blockedNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         channelNights: { name: "channelNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        directNights: { name: "directNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        ownerNights: { name: "ownerNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         occupancyPercent: {
           name: "occupancyPercent";
           type: { kind: "SCALAR"; name: "BigFloat"; ofType: null };
@@ -7112,6 +7122,7 @@ export type introspection = {
           type: { kind: "SCALAR"; name: "BigFloat"; ofType: null };
         };
         revenue: { name: "revenue"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        outsideRevenue: { name: "outsideRevenue"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         adr: { name: "adr"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         revpar: { name: "revpar"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         adjustedRevpar: { name: "adjustedRevpar"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
@@ -7238,6 +7249,16 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "directNights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "ownerNights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "occupancyPercent";
           type: { kind: "INPUT_OBJECT"; name: "BigFloatFilter"; ofType: null };
           defaultValue: null;
@@ -7254,6 +7275,11 @@ export type introspection = {
         },
         {
           name: "revenue";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "outsideRevenue";
           type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
           defaultValue: null;
         },
@@ -7436,6 +7462,16 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "directNights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "ownerNights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "occupancyPercent";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
@@ -7452,6 +7488,11 @@ export type introspection = {
         },
         {
           name: "revenue";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "outsideRevenue";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -9069,6 +9110,14 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "NotificationsDeleteResponse"; ofType: null };
           };
         };
+        deleteFromOwnBookingsCollection: {
+          name: "deleteFromOwnBookingsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "OwnBookingsDeleteResponse"; ofType: null };
+          };
+        };
         deleteFromPaymentMethodsCollection: {
           name: "deleteFromPaymentMethodsCollection";
           type: {
@@ -9261,6 +9310,10 @@ export type introspection = {
           name: "insertIntoNotificationSettingsCollection";
           type: { kind: "OBJECT"; name: "NotificationSettingsInsertResponse"; ofType: null };
         };
+        insertIntoOwnBookingsCollection: {
+          name: "insertIntoOwnBookingsCollection";
+          type: { kind: "OBJECT"; name: "OwnBookingsInsertResponse"; ofType: null };
+        };
         insertIntoPayoutHoldsCollection: {
           name: "insertIntoPayoutHoldsCollection";
           type: { kind: "OBJECT"; name: "PayoutHoldsInsertResponse"; ofType: null };
@@ -9436,6 +9489,10 @@ export type introspection = {
           name: "unlinkProperty";
           type: { kind: "OBJECT"; name: "Properties"; ofType: null };
         };
+        unmarkSameGuest: {
+          name: "unmarkSameGuest";
+          type: { kind: "OBJECT"; name: "Overbookings"; ofType: null };
+        };
         unsuspendProfile: {
           name: "unsuspendProfile";
           type: { kind: "SCALAR"; name: "Opaque"; ofType: null };
@@ -9506,6 +9563,14 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "NotificationsUpdateResponse"; ofType: null };
+          };
+        };
+        updateOwnBookingsCollection: {
+          name: "updateOwnBookingsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "OwnBookingsUpdateResponse"; ofType: null };
           };
         };
         updatePayoutHoldsCollection: {
@@ -9694,7 +9759,9 @@ export type introspection = {
         | "OperationPauses"
         | "OrphanSweeps"
         | "Orphans"
+        | "OutsideStatement"
         | "Overbookings"
+        | "OwnBookings"
         | "Paces"
         | "PaymentMethods"
         | "Payments"
@@ -10809,6 +10876,7 @@ export type introspection = {
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
         };
         bookingId: { name: "bookingId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        ownBookingId: { name: "ownBookingId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         createdAt: {
           name: "createdAt";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
@@ -10933,6 +11001,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "ownBookingId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "createdAt";
           type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
           defaultValue: null;
@@ -11038,6 +11111,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "ownBookingId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "createdAt";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
@@ -11054,7 +11132,10 @@ export type introspection = {
         },
       ];
     };
-    OccupancyKind: { name: "OccupancyKind"; enumValues: "booking" | "host_block" | "external_block" };
+    OccupancyKind: {
+      name: "OccupancyKind";
+      enumValues: "booking" | "host_block" | "external_block" | "own_booking";
+    };
     OccupancyKindFilter: {
       kind: "INPUT_OBJECT";
       name: "OccupancyKindFilter";
@@ -11902,6 +11983,205 @@ export type introspection = {
         },
       ];
     };
+    OutsideStatement: {
+      kind: "OBJECT";
+      name: "OutsideStatement";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        id: { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        propertyId: { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        origin: { name: "origin"; type: { kind: "ENUM"; name: "OwnBookingOrigin"; ofType: null } };
+        channel: { name: "channel"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        checkIn: { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
+        checkOut: { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null } };
+        nights: { name: "nights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        amount: { name: "amount"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+      };
+    };
+    OutsideStatementConnection: {
+      kind: "OBJECT";
+      name: "OutsideStatementConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "OutsideStatementEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+        totalCount: {
+          name: "totalCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+      };
+    };
+    OutsideStatementEdge: {
+      kind: "OBJECT";
+      name: "OutsideStatementEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "OutsideStatement"; ofType: null };
+          };
+        };
+      };
+    };
+    OutsideStatementFilter: {
+      kind: "INPUT_OBJECT";
+      name: "OutsideStatementFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null }; defaultValue: null },
+        {
+          name: "propertyId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "origin";
+          type: { kind: "INPUT_OBJECT"; name: "OwnBookingOriginFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "channel";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "checkIn";
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "checkOut";
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "amount";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "OutsideStatementFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "OutsideStatementFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "OutsideStatementFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    OutsideStatementOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "OutsideStatementOrderBy";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "propertyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "origin";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "channel";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "checkIn";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "checkOut";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "amount";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
     OverbookingEnd: {
       name: "OverbookingEnd";
       enumValues: "booking_gone" | "channel_gone" | "same_guest" | "stay_over";
@@ -11945,10 +12225,8 @@ export type introspection = {
           name: "propertyId";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         };
-        bookingId: {
-          name: "bookingId";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
-        };
+        bookingId: { name: "bookingId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        ownBookingId: { name: "ownBookingId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         externalBlockId: {
           name: "externalBlockId";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
@@ -11972,8 +12250,19 @@ export type introspection = {
         };
         closedAt: { name: "closedAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         closedReason: { name: "closedReason"; type: { kind: "ENUM"; name: "OverbookingEnd"; ofType: null } };
+        closedBy: { name: "closedBy"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        reopenedBy: { name: "reopenedBy"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
+        ownBooking: { name: "ownBooking"; type: { kind: "OBJECT"; name: "OwnBookings"; ofType: null } };
         feed: { name: "feed"; type: { kind: "OBJECT"; name: "CalendarFeeds"; ofType: null } };
+        closedByProfile: {
+          name: "closedByProfile";
+          type: { kind: "OBJECT"; name: "Profiles"; ofType: null };
+        };
+        reopenedByProfile: {
+          name: "reopenedByProfile";
+          type: { kind: "OBJECT"; name: "Profiles"; ofType: null };
+        };
         booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
       };
     };
@@ -12042,6 +12331,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "ownBookingId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "externalBlockId";
           type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
           defaultValue: null;
@@ -12079,6 +12373,16 @@ export type introspection = {
         {
           name: "closedReason";
           type: { kind: "INPUT_OBJECT"; name: "OverbookingEndFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "closedBy";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "reopenedBy";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
           defaultValue: null;
         },
         {
@@ -12136,6 +12440,11 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "ownBookingId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "externalBlockId";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
@@ -12175,7 +12484,500 @@ export type introspection = {
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
+        {
+          name: "closedBy";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "reopenedBy";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
       ];
+    };
+    OwnBookingOrigin: { name: "OwnBookingOrigin"; enumValues: "phone" | "walk_in" | "owner" | "channel" };
+    OwnBookingOriginFilter: {
+      kind: "INPUT_OBJECT";
+      name: "OwnBookingOriginFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "eq"; type: { kind: "ENUM"; name: "OwnBookingOrigin"; ofType: null }; defaultValue: null },
+        {
+          name: "in";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "ENUM"; name: "OwnBookingOrigin"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        { name: "is"; type: { kind: "ENUM"; name: "FilterIs"; ofType: null }; defaultValue: null },
+        { name: "neq"; type: { kind: "ENUM"; name: "OwnBookingOrigin"; ofType: null }; defaultValue: null },
+      ];
+    };
+    OwnBookings: {
+      kind: "OBJECT";
+      name: "OwnBookings";
+      fields: {
+        nodeId: {
+          name: "nodeId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
+        };
+        id: {
+          name: "id";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        propertyId: {
+          name: "propertyId";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        };
+        origin: {
+          name: "origin";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "ENUM"; name: "OwnBookingOrigin"; ofType: null };
+          };
+        };
+        channel: { name: "channel"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        externalBlockId: { name: "externalBlockId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        isCancelled: {
+          name: "isCancelled";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
+        };
+        cancelledAt: { name: "cancelledAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        checkIn: {
+          name: "checkIn";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Date"; ofType: null } };
+        };
+        checkOut: {
+          name: "checkOut";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Date"; ofType: null } };
+        };
+        guestName: {
+          name: "guestName";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        guestContact: {
+          name: "guestContact";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        price: { name: "price"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        currency: { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        note: {
+          name: "note";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        createdBy: { name: "createdBy"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        createdAt: {
+          name: "createdAt";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        updatedAt: {
+          name: "updatedAt";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
+        };
+        property: { name: "property"; type: { kind: "OBJECT"; name: "Properties"; ofType: null } };
+        externalBlock: {
+          name: "externalBlock";
+          type: { kind: "OBJECT"; name: "ExternalBlocks"; ofType: null };
+        };
+        currencyDetails: {
+          name: "currencyDetails";
+          type: { kind: "OBJECT"; name: "Currencies"; ofType: null };
+        };
+        createdByProfile: {
+          name: "createdByProfile";
+          type: { kind: "OBJECT"; name: "Profiles"; ofType: null };
+        };
+        overbookingsCollection: {
+          name: "overbookingsCollection";
+          type: { kind: "OBJECT"; name: "OverbookingsConnection"; ofType: null };
+        };
+      };
+    };
+    OwnBookingsConnection: {
+      kind: "OBJECT";
+      name: "OwnBookingsConnection";
+      fields: {
+        edges: {
+          name: "edges";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "OwnBookingsEdge"; ofType: null };
+              };
+            };
+          };
+        };
+        pageInfo: {
+          name: "pageInfo";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "OBJECT"; name: "PageInfo"; ofType: null } };
+        };
+        totalCount: {
+          name: "totalCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+      };
+    };
+    OwnBookingsDeleteResponse: {
+      kind: "OBJECT";
+      name: "OwnBookingsDeleteResponse";
+      fields: {
+        affectedCount: {
+          name: "affectedCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        records: {
+          name: "records";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "OwnBookings"; ofType: null };
+              };
+            };
+          };
+        };
+      };
+    };
+    OwnBookingsEdge: {
+      kind: "OBJECT";
+      name: "OwnBookingsEdge";
+      fields: {
+        cursor: {
+          name: "cursor";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
+        };
+        node: {
+          name: "node";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "OwnBookings"; ofType: null };
+          };
+        };
+      };
+    };
+    OwnBookingsFilter: {
+      kind: "INPUT_OBJECT";
+      name: "OwnBookingsFilter";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null }; defaultValue: null },
+        {
+          name: "propertyId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "origin";
+          type: { kind: "INPUT_OBJECT"; name: "OwnBookingOriginFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "channel";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "externalBlockId";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isCancelled";
+          type: { kind: "INPUT_OBJECT"; name: "BooleanFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "cancelledAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "checkIn";
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "checkOut";
+          type: { kind: "INPUT_OBJECT"; name: "DateFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestName";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestContact";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "price";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "currency";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "note";
+          type: { kind: "INPUT_OBJECT"; name: "StringFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "createdBy";
+          type: { kind: "INPUT_OBJECT"; name: "UUIDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "createdAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "updatedAt";
+          type: { kind: "INPUT_OBJECT"; name: "DatetimeFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "nodeId";
+          type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "and";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "OwnBookingsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "or";
+          type: {
+            kind: "LIST";
+            name: never;
+            ofType: {
+              kind: "NON_NULL";
+              name: never;
+              ofType: { kind: "INPUT_OBJECT"; name: "OwnBookingsFilter"; ofType: null };
+            };
+          };
+          defaultValue: null;
+        },
+        {
+          name: "not";
+          type: { kind: "INPUT_OBJECT"; name: "OwnBookingsFilter"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    OwnBookingsInsertInput: {
+      kind: "INPUT_OBJECT";
+      name: "OwnBookingsInsertInput";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        {
+          name: "origin";
+          type: { kind: "ENUM"; name: "OwnBookingOrigin"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "channel"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "externalBlockId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "isCancelled"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null }; defaultValue: null },
+        { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
+        { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
+        { name: "guestName"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "guestContact"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "price"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null }; defaultValue: null },
+        { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "note"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+      ];
+    };
+    OwnBookingsInsertResponse: {
+      kind: "OBJECT";
+      name: "OwnBookingsInsertResponse";
+      fields: {
+        affectedCount: {
+          name: "affectedCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        records: {
+          name: "records";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "OwnBookings"; ofType: null };
+              };
+            };
+          };
+        };
+      };
+    };
+    OwnBookingsOrderBy: {
+      kind: "INPUT_OBJECT";
+      name: "OwnBookingsOrderBy";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "propertyId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "origin";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "channel";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "externalBlockId";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "isCancelled";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "cancelledAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "checkIn";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "checkOut";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestName";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "guestContact";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "price"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "currency";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "note"; type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null }; defaultValue: null },
+        {
+          name: "createdBy";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "createdAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "updatedAt";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+      ];
+    };
+    OwnBookingsUpdateInput: {
+      kind: "INPUT_OBJECT";
+      name: "OwnBookingsUpdateInput";
+      isOneOf: false;
+      inputFields: [
+        { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        {
+          name: "origin";
+          type: { kind: "ENUM"; name: "OwnBookingOrigin"; ofType: null };
+          defaultValue: null;
+        },
+        { name: "channel"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "externalBlockId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null }; defaultValue: null },
+        { name: "isCancelled"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null }; defaultValue: null },
+        { name: "checkIn"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
+        { name: "checkOut"; type: { kind: "SCALAR"; name: "Date"; ofType: null }; defaultValue: null },
+        { name: "guestName"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "guestContact"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "price"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null }; defaultValue: null },
+        { name: "currency"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+        { name: "note"; type: { kind: "SCALAR"; name: "String"; ofType: null }; defaultValue: null },
+      ];
+    };
+    OwnBookingsUpdateResponse: {
+      kind: "OBJECT";
+      name: "OwnBookingsUpdateResponse";
+      fields: {
+        affectedCount: {
+          name: "affectedCount";
+          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        };
+        records: {
+          name: "records";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: {
+              kind: "LIST";
+              name: never;
+              ofType: {
+                kind: "NON_NULL";
+                name: never;
+                ofType: { kind: "OBJECT"; name: "OwnBookings"; ofType: null };
+              };
+            };
+          };
+        };
+      };
     };
     Paces: {
       kind: "OBJECT";
@@ -12196,6 +12998,16 @@ export type introspection = {
         laterRevenue: { name: "laterRevenue"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         pickupNights: { name: "pickupNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
         pickupRevenue: { name: "pickupRevenue"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        outsideNights: { name: "outsideNights"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        outsideRevenue: { name: "outsideRevenue"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        laterOutsideNights: {
+          name: "laterOutsideNights";
+          type: { kind: "SCALAR"; name: "Int"; ofType: null };
+        };
+        laterOutsideRevenue: {
+          name: "laterOutsideRevenue";
+          type: { kind: "SCALAR"; name: "BigInt"; ofType: null };
+        };
       };
     };
     PacesConnection: {
@@ -12299,6 +13111,26 @@ export type introspection = {
           defaultValue: null;
         },
         {
+          name: "outsideNights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "outsideRevenue";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "laterOutsideNights";
+          type: { kind: "INPUT_OBJECT"; name: "IntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "laterOutsideRevenue";
+          type: { kind: "INPUT_OBJECT"; name: "BigIntFilter"; ofType: null };
+          defaultValue: null;
+        },
+        {
           name: "nodeId";
           type: { kind: "INPUT_OBJECT"; name: "IDFilter"; ofType: null };
           defaultValue: null;
@@ -12381,6 +13213,26 @@ export type introspection = {
         },
         {
           name: "pickupRevenue";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "outsideNights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "outsideRevenue";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "laterOutsideNights";
+          type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
+          defaultValue: null;
+        },
+        {
+          name: "laterOutsideRevenue";
           type: { kind: "ENUM"; name: "OrderByDirection"; ofType: null };
           defaultValue: null;
         },
@@ -14102,6 +14954,10 @@ export type introspection = {
           name: "heldPayoutsCollection";
           type: { kind: "OBJECT"; name: "PayoutHoldsConnection"; ofType: null };
         };
+        createdOwnBookingsCollection: {
+          name: "createdOwnBookingsCollection";
+          type: { kind: "OBJECT"; name: "OwnBookingsConnection"; ofType: null };
+        };
         resolvedOrphansCollection: {
           name: "resolvedOrphansCollection";
           type: { kind: "OBJECT"; name: "OrphansConnection"; ofType: null };
@@ -14197,6 +15053,14 @@ export type introspection = {
         webhookEndpointsCollection: {
           name: "webhookEndpointsCollection";
           type: { kind: "OBJECT"; name: "WebhookEndpointsConnection"; ofType: null };
+        };
+        closedOverbookingsCollection: {
+          name: "closedOverbookingsCollection";
+          type: { kind: "OBJECT"; name: "OverbookingsConnection"; ofType: null };
+        };
+        reopenedOverbookingsCollection: {
+          name: "reopenedOverbookingsCollection";
+          type: { kind: "OBJECT"; name: "OverbookingsConnection"; ofType: null };
         };
         bookingsAsGuestCollection: {
           name: "bookingsAsGuestCollection";
@@ -14728,6 +15592,10 @@ export type introspection = {
         occupanciesCollection: {
           name: "occupanciesCollection";
           type: { kind: "OBJECT"; name: "OccupanciesConnection"; ofType: null };
+        };
+        ownBookingsCollection: {
+          name: "ownBookingsCollection";
+          type: { kind: "OBJECT"; name: "OwnBookingsConnection"; ofType: null };
         };
         reviewsCollection: {
           name: "reviewsCollection";
@@ -19151,6 +20019,22 @@ export type introspection = {
             ofType: { kind: "OBJECT"; name: "OrphansConnection"; ofType: null };
           };
         };
+        outsideStatementByPk: {
+          name: "outsideStatementByPk";
+          type: { kind: "OBJECT"; name: "OutsideStatement"; ofType: null };
+        };
+        outsideStatementCollection: {
+          name: "outsideStatementCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "OutsideStatementConnection"; ofType: null };
+          };
+        };
+        overbookingAlternatives: {
+          name: "overbookingAlternatives";
+          type: { kind: "OBJECT"; name: "PropertiesConnection"; ofType: null };
+        };
         overbookingsByPk: {
           name: "overbookingsByPk";
           type: { kind: "OBJECT"; name: "Overbookings"; ofType: null };
@@ -19161,6 +20045,18 @@ export type introspection = {
             kind: "NON_NULL";
             name: never;
             ofType: { kind: "OBJECT"; name: "OverbookingsConnection"; ofType: null };
+          };
+        };
+        ownBookingsByPk: {
+          name: "ownBookingsByPk";
+          type: { kind: "OBJECT"; name: "OwnBookings"; ofType: null };
+        };
+        ownBookingsCollection: {
+          name: "ownBookingsCollection";
+          type: {
+            kind: "NON_NULL";
+            name: never;
+            ofType: { kind: "OBJECT"; name: "OwnBookingsConnection"; ofType: null };
           };
         };
         pace: { name: "pace"; type: { kind: "OBJECT"; name: "PacesConnection"; ofType: null } };

@@ -1349,6 +1349,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/outside_statement": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Show what guests pay outside
+     * @description What guests pay outside for the stays that a host entered; nothing of it is in host_statement or paid out. For the host and co-hosts with messages; amounts in minor units.
+     */
+    get: operations["get_outside_statement"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/exchange_rates": {
     parameters: {
       query?: never;
@@ -1629,6 +1649,38 @@ export interface paths {
     patch: operations["patch_host_blocks"];
     trace?: never;
   };
+  "/rest/v1/own_bookings": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List the stays that hosts entered
+     * @description Stays that the host enters: by phone, at the door, of the owner, or on a channel. They take their nights, 409 when these are taken; nothing is paid or reviewed here. For the host and co-hosts with messages; at most 5,000 a property.
+     */
+    get: operations["get_own_bookings"];
+    put?: never;
+    /**
+     * Enter a stay, such as one booked by phone
+     * @description Stays that the host enters: by phone, at the door, of the owner, or on a channel. They take their nights, 409 when these are taken; nothing is paid or reviewed here. For the host and co-hosts with messages; at most 5,000 a property.
+     */
+    post: operations["post_own_bookings"];
+    /**
+     * Delete an entered stay
+     * @description Stays that the host enters: by phone, at the door, of the owner, or on a channel. They take their nights, 409 when these are taken; nothing is paid or reviewed here. For the host and co-hosts with messages; at most 5,000 a property.
+     */
+    delete: operations["delete_own_bookings"];
+    options?: never;
+    head?: never;
+    /**
+     * Change or cancel an entered stay
+     * @description Stays that the host enters: by phone, at the door, of the owner, or on a channel. They take their nights, 409 when these are taken; nothing is paid or reviewed here. For the host and co-hosts with messages; at most 5,000 a property.
+     */
+    patch: operations["patch_own_bookings"];
+    trace?: never;
+  };
   "/rest/v1/external_blocks": {
     parameters: {
       query?: never;
@@ -1790,7 +1842,7 @@ export interface paths {
     };
     /**
      * List nights that were sold twice
-     * @description Nights that were sold here and on another channel: one row for each booking and stay there. Open while closed_at is null; the database opens and closes them.
+     * @description Nights that were sold here and on another channel: one row for each booking or own booking and stay there. Open while closed_at is null; the database opens and closes them.
      */
     get: operations["get_overbookings"];
     put?: never;
@@ -1815,6 +1867,50 @@ export interface paths {
      * @description Says that the booking and the channel's stay of an overbooking are one stay: the case is closed, and these two open none again. Both keep their nights. For the host, co-hosts and operators.
      */
     post: operations["call_mark_same_guest"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/unmark_same_guest": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Take back that a night sold twice is one stay
+     * @description Takes mark_same_guest back: the case is open again while both sides still have the same nights, else it is closed with what became of them. For the host, co-hosts and operators.
+     */
+    post: operations["call_unmark_same_guest"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/overbooking_alternatives": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List other properties for an overbooked guest
+     * @description Returns up to 20 properties of the same host that the guest of an open overbooking could book instead: published, with room for as many guests, and free for the same dates and party. The most similar come first. For the host, co-hosts and operators.
+     */
+    get: operations["get_overbooking_alternatives"];
+    put?: never;
+    /**
+     * List other properties for an overbooked guest
+     * @description Returns up to 20 properties of the same host that the guest of an open overbooking could book instead: published, with room for as many guests, and free for the same dates and party. The most similar come first. For the host, co-hosts and operators.
+     */
+    post: operations["call_overbooking_alternatives"];
     delete?: never;
     options?: never;
     head?: never;
@@ -2106,13 +2202,13 @@ export interface paths {
     };
     /**
      * Show what was on the books for a month, and the pick-up since
-     * @description Returns, a row for each currency, the nights and revenue that were on the books for p_month (YYYY-MM) at p_as_of and at p_until (now, when left out), and the pick-up between them. p_properties as in host_metrics. A currency without a booking has no row.
+     * @description Returns, a row for each currency, the nights and revenue that were on the books for p_month (YYYY-MM) at p_as_of and at p_until (now, when left out), and the pick-up between them. p_properties as in host_metrics. Own bookings are counted apart. A currency without a booking has no row.
      */
     get: operations["get_pace"];
     put?: never;
     /**
      * Show what was on the books for a month, and the pick-up since
-     * @description Returns, a row for each currency, the nights and revenue that were on the books for p_month (YYYY-MM) at p_as_of and at p_until (now, when left out), and the pick-up between them. p_properties as in host_metrics. A currency without a booking has no row.
+     * @description Returns, a row for each currency, the nights and revenue that were on the books for p_month (YYYY-MM) at p_as_of and at p_until (now, when left out), and the pick-up between them. p_properties as in host_metrics. Own bookings are counted apart. A currency without a booking has no row.
      */
     post: operations["call_pace"];
     delete?: never;
@@ -6951,6 +7047,48 @@ export interface components {
        */
       balance?: number | null;
     };
+    /** @description What guests pay outside for the stays that a host entered; nothing of it is in host_statement or paid out. For the host and co-hosts with messages; amounts in minor units. */
+    outside_statement: {
+      /**
+       * Format: uuid
+       * @description Id of the own booking. This is a Primary Key.
+       */
+      id?: string | null;
+      /**
+       * Format: uuid
+       * @description This is a Foreign Key to `properties.id`.
+       */
+      property_id?: string | null;
+      /**
+       * @description How the stay came about.
+       * @enum {string|null}
+       */
+      origin?: "phone" | "walk_in" | "owner" | "channel" | null;
+      /** @description The channel, where the origin is channel. */
+      channel?: string | null;
+      /**
+       * Format: date
+       * @description First night.
+       */
+      check_in?: string | null;
+      /**
+       * Format: date
+       * @description The day of departure.
+       */
+      check_out?: string | null;
+      /**
+       * Format: int32
+       * @description Number of nights.
+       */
+      nights?: number | null;
+      /** @description ISO 4217 code of the amount. This is a Foreign Key to `currencies.code`. */
+      currency?: string | null;
+      /**
+       * Format: int64
+       * @description The price of the stay.
+       */
+      amount?: number | null;
+    };
     /** @description Rates from the currency of a booking to the currency of its payout; signed-in people can read them. Operators and the service role add rates, which never change. */
     exchange_rates: {
       /**
@@ -7356,6 +7494,158 @@ export interface components {
       /** @description Only the host and co-hosts can read it. */
       note?: string;
     };
+    /** @description Stays that the host enters: by phone, at the door, of the owner, or on a channel. They take their nights, 409 when these are taken; nothing is paid or reviewed here. For the host and co-hosts with messages; at most 5,000 a property. */
+    own_bookings: {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id: string;
+      /**
+       * Format: uuid
+       * @description This is a Foreign Key to `properties.id`.
+       */
+      property_id: string;
+      /**
+       * @description How it came about.
+       * @enum {string}
+       */
+      origin: "phone" | "walk_in" | "owner" | "channel";
+      /** @description The channel, such as booking_com, where the origin is channel. */
+      channel?: string | null;
+      /**
+       * Format: uuid
+       * @description The stay on a channel that these are the details of. That has the nights: the dates follow it, and when it goes, the stay is cancelled. This is a Foreign Key to `external_blocks.id`.
+       */
+      external_block_id?: string | null;
+      /** @description Whether its nights are free. It can take them again while they are. */
+      is_cancelled: boolean;
+      /**
+       * Format: date-time
+       * @description When it was cancelled; null while it is not.
+       */
+      cancelled_at?: string | null;
+      /**
+       * Format: date
+       * @description First night.
+       */
+      check_in: string;
+      /**
+       * Format: date
+       * @description The day of departure.
+       */
+      check_out: string;
+      /** @description Emptied 400 days after the departure, as guest_contact and note are. */
+      guest_name: string;
+      /** @description Telephone number, e-mail address or what else there is. */
+      guest_contact: string;
+      /**
+       * Format: int64
+       * @description What the guest pays outside, in minor units; null when nothing or not known.
+       */
+      price?: number | null;
+      /** @description ISO 4217 code of the price; the property's when left out. This is a Foreign Key to `currencies.code`. */
+      currency?: string | null;
+      /** @description Only the host and co-hosts can read it. */
+      note: string;
+      /**
+       * Format: uuid
+       * @description Who entered it; null for the service role. This is a Foreign Key to `profiles.id`.
+       */
+      created_by?: string | null;
+      /** Format: date-time */
+      created_at: string;
+      /** Format: date-time */
+      updated_at: string;
+    };
+    "own_bookings.insert": {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id?: string;
+      /**
+       * Format: uuid
+       * @description This is a Foreign Key to `properties.id`.
+       */
+      property_id: string;
+      /**
+       * @description How it came about.
+       * @enum {string}
+       */
+      origin: "phone" | "walk_in" | "owner" | "channel";
+      /** @description The channel, such as booking_com, where the origin is channel. */
+      channel?: string | null;
+      /**
+       * Format: uuid
+       * @description The stay on a channel that these are the details of. That has the nights: the dates follow it, and when it goes, the stay is cancelled. This is a Foreign Key to `external_blocks.id`.
+       */
+      external_block_id?: string | null;
+      /** @description Whether its nights are free. It can take them again while they are. */
+      is_cancelled?: boolean;
+      /**
+       * Format: date
+       * @description First night.
+       */
+      check_in: string;
+      /**
+       * Format: date
+       * @description The day of departure.
+       */
+      check_out: string;
+      /** @description Emptied 400 days after the departure, as guest_contact and note are. */
+      guest_name?: string;
+      /** @description Telephone number, e-mail address or what else there is. */
+      guest_contact?: string;
+      /**
+       * Format: int64
+       * @description What the guest pays outside, in minor units; null when nothing or not known.
+       */
+      price?: number | null;
+      /** @description ISO 4217 code of the price; the property's when left out. This is a Foreign Key to `currencies.code`. */
+      currency?: string | null;
+      /** @description Only the host and co-hosts can read it. */
+      note?: string;
+    };
+    "own_bookings.update": {
+      /**
+       * @description How it came about.
+       * @enum {string}
+       */
+      origin?: "phone" | "walk_in" | "owner" | "channel";
+      /** @description The channel, such as booking_com, where the origin is channel. */
+      channel?: string | null;
+      /**
+       * Format: uuid
+       * @description The stay on a channel that these are the details of. That has the nights: the dates follow it, and when it goes, the stay is cancelled. This is a Foreign Key to `external_blocks.id`.
+       */
+      external_block_id?: string | null;
+      /** @description Whether its nights are free. It can take them again while they are. */
+      is_cancelled?: boolean;
+      /**
+       * Format: date
+       * @description First night.
+       */
+      check_in?: string;
+      /**
+       * Format: date
+       * @description The day of departure.
+       */
+      check_out?: string;
+      /** @description Emptied 400 days after the departure, as guest_contact and note are. */
+      guest_name?: string;
+      /** @description Telephone number, e-mail address or what else there is. */
+      guest_contact?: string;
+      /**
+       * Format: int64
+       * @description What the guest pays outside, in minor units; null when nothing or not known.
+       */
+      price?: number | null;
+      /** @description ISO 4217 code of the price; the property's when left out. This is a Foreign Key to `currencies.code`. */
+      currency?: string | null;
+      /** @description Only the host and co-hosts can read it. */
+      note?: string;
+    };
     /** @description Stays on other platforms, from their calendar feeds: taken whatever else has these nights. Only the service role writes them. */
     external_blocks: {
       /**
@@ -7484,7 +7774,7 @@ export interface components {
       /** Format: date-time */
       created_at: string;
     };
-    /** @description Nights that were sold here and on another channel: one row for each booking and stay there. Open while closed_at is null; the database opens and closes them. */
+    /** @description Nights that were sold here and on another channel: one row for each booking or own booking and stay there. Open while closed_at is null; the database opens and closes them. */
     overbookings: {
       /**
        * Format: uuid
@@ -7498,9 +7788,14 @@ export interface components {
       property_id: string;
       /**
        * Format: uuid
-       * @description The confirmed booking. This is a Foreign Key to `bookings.id`.
+       * @description The confirmed booking; null for an own booking. This is a Foreign Key to `bookings.id`.
        */
-      booking_id: string;
+      booking_id?: string | null;
+      /**
+       * Format: uuid
+       * @description The own booking of the host; null for a booking. This is a Foreign Key to `own_bookings.id`.
+       */
+      own_booking_id?: string | null;
       /**
        * Format: uuid
        * @description The stay on the channel, also after it is gone from external_blocks. It may be a stay of a linked property.
@@ -7525,7 +7820,7 @@ export interface components {
       nights_until: string;
       /**
        * Format: date-time
-       * @description When it was found.
+       * @description When it was found, or opened again by unmark_same_guest.
        */
       opened_at: string;
       /**
@@ -7538,6 +7833,16 @@ export interface components {
        * @enum {string|null}
        */
       closed_reason?: "booking_gone" | "channel_gone" | "same_guest" | "stay_over" | null;
+      /**
+       * Format: uuid
+       * @description Who marked it as the same guest; null when the database closed it. This is a Foreign Key to `profiles.id`.
+       */
+      closed_by?: string | null;
+      /**
+       * Format: uuid
+       * @description Who took such a mark back last. This is a Foreign Key to `profiles.id`.
+       */
+      reopened_by?: string | null;
     };
     /** @description Which nights are taken, with a row for each space that the property takes. Only the database writes it; other people see availability through property_calendar, bookability and search_properties. */
     occupancies: {
@@ -7560,7 +7865,7 @@ export interface components {
        * @description What takes the nights.
        * @enum {string}
        */
-      kind: "booking" | "host_block" | "external_block";
+      kind: "booking" | "host_block" | "external_block" | "own_booking";
       /**
        * Format: date
        * @description First night.
@@ -7588,6 +7893,11 @@ export interface components {
       expires_at?: string | null;
       /** Format: uuid */
       booking_id?: string | null;
+      /**
+       * Format: uuid
+       * @description The row of own_bookings.
+       */
+      own_booking_id?: string | null;
       /** Format: date-time */
       created_at: string;
       /**
@@ -7713,7 +8023,7 @@ export interface components {
       owner_id: string;
       /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url: string;
-      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
+      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, calendar.changed, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
       events: string[];
       /**
        * Format: date
@@ -7735,7 +8045,7 @@ export interface components {
       id?: string;
       /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url: string;
-      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
+      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, calendar.changed, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
       events?: string[];
       /** @description Whether events are queued and delivered. */
       is_active?: boolean;
@@ -7743,7 +8053,7 @@ export interface components {
     "webhook_endpoints.update": {
       /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
       url?: string;
-      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
+      /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, calendar.changed, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
       events?: string[];
       /** @description Whether events are queued and delivered. */
       is_active?: boolean;
@@ -9090,6 +9400,36 @@ export interface components {
     "rowFilter.booking_line_items.host_amount": components["schemas"]["Filter"];
     /** @description The part of the prices that is an included tax; 0 for other lines. */
     "rowFilter.booking_line_items.included_amount": components["schemas"]["Filter"];
+    "rowFilter.own_bookings.id": components["schemas"]["Filter"];
+    "rowFilter.own_bookings.property_id": components["schemas"]["Filter"];
+    /** @description How it came about. */
+    "rowFilter.own_bookings.origin": components["schemas"]["Filter"];
+    /** @description The channel, such as booking_com, where the origin is channel. */
+    "rowFilter.own_bookings.channel": components["schemas"]["Filter"];
+    /** @description The stay on a channel that these are the details of. That has the nights: the dates follow it, and when it goes, the stay is cancelled. */
+    "rowFilter.own_bookings.external_block_id": components["schemas"]["Filter"];
+    /** @description Whether its nights are free. It can take them again while they are. */
+    "rowFilter.own_bookings.is_cancelled": components["schemas"]["Filter"];
+    /** @description When it was cancelled; null while it is not. */
+    "rowFilter.own_bookings.cancelled_at": components["schemas"]["Filter"];
+    /** @description First night. */
+    "rowFilter.own_bookings.check_in": components["schemas"]["Filter"];
+    /** @description The day of departure. */
+    "rowFilter.own_bookings.check_out": components["schemas"]["Filter"];
+    /** @description Emptied 400 days after the departure, as guest_contact and note are. */
+    "rowFilter.own_bookings.guest_name": components["schemas"]["Filter"];
+    /** @description Telephone number, e-mail address or what else there is. */
+    "rowFilter.own_bookings.guest_contact": components["schemas"]["Filter"];
+    /** @description What the guest pays outside, in minor units; null when nothing or not known. */
+    "rowFilter.own_bookings.price": components["schemas"]["Filter"];
+    /** @description ISO 4217 code of the price; the property's when left out. */
+    "rowFilter.own_bookings.currency": components["schemas"]["Filter"];
+    /** @description Only the host and co-hosts can read it. */
+    "rowFilter.own_bookings.note": components["schemas"]["Filter"];
+    /** @description Who entered it; null for the service role. */
+    "rowFilter.own_bookings.created_by": components["schemas"]["Filter"];
+    "rowFilter.own_bookings.created_at": components["schemas"]["Filter"];
+    "rowFilter.own_bookings.updated_at": components["schemas"]["Filter"];
     /** @description ISO 4217 alphabetic code. */
     "rowFilter.currencies.code": components["schemas"]["Filter"];
     /** @description Decimal places: 2 for EUR, 0 for JPY, 3 for KWD. */
@@ -9310,8 +9650,10 @@ export interface components {
     "rowFilter.overbookings.id": components["schemas"]["Filter"];
     /** @description The property that was booked here. */
     "rowFilter.overbookings.property_id": components["schemas"]["Filter"];
-    /** @description The confirmed booking. */
+    /** @description The confirmed booking; null for an own booking. */
     "rowFilter.overbookings.booking_id": components["schemas"]["Filter"];
+    /** @description The own booking of the host; null for a booking. */
+    "rowFilter.overbookings.own_booking_id": components["schemas"]["Filter"];
     /** @description The stay on the channel, also after it is gone from external_blocks. It may be a stay of a linked property. */
     "rowFilter.overbookings.external_block_id": components["schemas"]["Filter"];
     /** @description The feed that states it; null when it came by the API, or the feed was deleted. */
@@ -9322,12 +9664,16 @@ export interface components {
     "rowFilter.overbookings.nights_from": components["schemas"]["Filter"];
     /** @description The day after the last one. */
     "rowFilter.overbookings.nights_until": components["schemas"]["Filter"];
-    /** @description When it was found. */
+    /** @description When it was found, or opened again by unmark_same_guest. */
     "rowFilter.overbookings.opened_at": components["schemas"]["Filter"];
     /** @description When it ended; null while it is open. */
     "rowFilter.overbookings.closed_at": components["schemas"]["Filter"];
     /** @description How it ended. */
     "rowFilter.overbookings.closed_reason": components["schemas"]["Filter"];
+    /** @description Who marked it as the same guest; null when the database closed it. */
+    "rowFilter.overbookings.closed_by": components["schemas"]["Filter"];
+    /** @description Who took such a mark back last. */
+    "rowFilter.overbookings.reopened_by": components["schemas"]["Filter"];
     "rowFilter.co_hosts.property_id": components["schemas"]["Filter"];
     "rowFilter.co_hosts.profile_id": components["schemas"]["Filter"];
     /** @description calendar: reads the property, its address and calendar, and changes availability; calendar_and_messages: also writes to guests; full: also edits, prices and publishes. No co-host reads taxes and payouts, invites, archives or deletes. */
@@ -9738,6 +10084,8 @@ export interface components {
     /** @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end. */
     "rowFilter.occupancies.expires_at": components["schemas"]["Filter"];
     "rowFilter.occupancies.booking_id": components["schemas"]["Filter"];
+    /** @description The row of own_bookings. */
+    "rowFilter.occupancies.own_booking_id": components["schemas"]["Filter"];
     "rowFilter.occupancies.created_at": components["schemas"]["Filter"];
     "rowFilter.occupancies.host_block_id": components["schemas"]["Filter"];
     "rowFilter.occupancies.external_block_id": components["schemas"]["Filter"];
@@ -9882,6 +10230,23 @@ export interface components {
     "rowFilter.orphans.resolved_at": components["schemas"]["Filter"];
     /** @description The operator who decided; null for the service role, and when it went back without one. */
     "rowFilter.orphans.resolved_by": components["schemas"]["Filter"];
+    /** @description Id of the own booking. */
+    "rowFilter.outside_statement.id": components["schemas"]["Filter"];
+    "rowFilter.outside_statement.property_id": components["schemas"]["Filter"];
+    /** @description How the stay came about. */
+    "rowFilter.outside_statement.origin": components["schemas"]["Filter"];
+    /** @description The channel, where the origin is channel. */
+    "rowFilter.outside_statement.channel": components["schemas"]["Filter"];
+    /** @description First night. */
+    "rowFilter.outside_statement.check_in": components["schemas"]["Filter"];
+    /** @description The day of departure. */
+    "rowFilter.outside_statement.check_out": components["schemas"]["Filter"];
+    /** @description Number of nights. */
+    "rowFilter.outside_statement.nights": components["schemas"]["Filter"];
+    /** @description ISO 4217 code of the amount. */
+    "rowFilter.outside_statement.currency": components["schemas"]["Filter"];
+    /** @description The price of the stay. */
+    "rowFilter.outside_statement.amount": components["schemas"]["Filter"];
     "rowFilter.properties.id": components["schemas"]["Filter"];
     "rowFilter.properties.host_id": components["schemas"]["Filter"];
     /** @description Changed by publish_property, pause_property, archive_property, suspend_property, unsuspend_property. */
@@ -10090,7 +10455,7 @@ export interface components {
     "rowFilter.webhook_endpoints.owner_id": components["schemas"]["Filter"];
     /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
     "rowFilter.webhook_endpoints.url": components["schemas"]["Filter"];
-    /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
+    /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, calendar.changed, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
     "rowFilter.webhook_endpoints.events": components["schemas"]["Filter"];
     /** @description Version of the payloads. */
     "rowFilter.webhook_endpoints.api_version": components["schemas"]["Filter"];
@@ -12208,7 +12573,7 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `figures_not_yours`, `property_status_change_not_allowed`, `suspended`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `figures_not_yours`, `property_status_change_not_allowed`, `suspended`, `transition_not_yours`. */
       403: {
         headers: {
           [name: string]: unknown;
@@ -12217,7 +12582,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `occupancy_is_fixed`, `overbooking_closed`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`, `space_of_another_property`. */
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12226,7 +12600,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `figures_of_none`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_properties`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `attachment_not_found`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `external_block_not_found`, `figures_of_none`, `inquiry_about_own_property`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reason_is_plain`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_properties`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12235,7 +12609,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_reports`. */
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -19084,6 +19458,79 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  get_outside_statement: {
+    parameters: {
+      query?: {
+        /** @description Id of the own booking. */
+        id?: components["parameters"]["rowFilter.outside_statement.id"];
+        property_id?: components["parameters"]["rowFilter.outside_statement.property_id"];
+        /** @description How the stay came about. */
+        origin?: components["parameters"]["rowFilter.outside_statement.origin"];
+        /** @description The channel, where the origin is channel. */
+        channel?: components["parameters"]["rowFilter.outside_statement.channel"];
+        /** @description First night. */
+        check_in?: components["parameters"]["rowFilter.outside_statement.check_in"];
+        /** @description The day of departure. */
+        check_out?: components["parameters"]["rowFilter.outside_statement.check_out"];
+        /** @description Number of nights. */
+        nights?: components["parameters"]["rowFilter.outside_statement.nights"];
+        /** @description ISO 4217 code of the amount. */
+        currency?: components["parameters"]["rowFilter.outside_statement.currency"];
+        /** @description The price of the stay. */
+        amount?: components["parameters"]["rowFilter.outside_statement.amount"];
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
+        select?: components["parameters"]["select"];
+        /** @description Columns to sort by: `created_at.desc,id`. */
+        order?: components["parameters"]["order"];
+        /** @description The number of rows to skip. */
+        offset?: components["parameters"]["offset"];
+        /** @description The largest number of rows. */
+        limit?: components["parameters"]["limit"];
+      };
+      header?: {
+        /** @description First and last row, from 0: `0-19`. */
+        Range?: components["parameters"]["range"];
+        /** @description `items`. */
+        "Range-Unit"?: components["parameters"]["rangeUnit"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["outside_statement"][];
+        };
+      };
+      /** @description The part of the rows that `limit` or `Range` asks for. */
+      206: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["outside_statement"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      406: components["responses"]["406"];
+      416: components["responses"]["416"];
+      default: components["responses"]["default"];
+    };
+  };
   get_exchange_rates: {
     parameters: {
       query?: {
@@ -20961,6 +21408,419 @@ export interface operations {
       default: components["responses"]["default"];
     };
   };
+  get_own_bookings: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.own_bookings.id"];
+        property_id?: components["parameters"]["rowFilter.own_bookings.property_id"];
+        /** @description How it came about. */
+        origin?: components["parameters"]["rowFilter.own_bookings.origin"];
+        /** @description The channel, such as booking_com, where the origin is channel. */
+        channel?: components["parameters"]["rowFilter.own_bookings.channel"];
+        /** @description The stay on a channel that these are the details of. That has the nights: the dates follow it, and when it goes, the stay is cancelled. */
+        external_block_id?: components["parameters"]["rowFilter.own_bookings.external_block_id"];
+        /** @description Whether its nights are free. It can take them again while they are. */
+        is_cancelled?: components["parameters"]["rowFilter.own_bookings.is_cancelled"];
+        /** @description When it was cancelled; null while it is not. */
+        cancelled_at?: components["parameters"]["rowFilter.own_bookings.cancelled_at"];
+        /** @description First night. */
+        check_in?: components["parameters"]["rowFilter.own_bookings.check_in"];
+        /** @description The day of departure. */
+        check_out?: components["parameters"]["rowFilter.own_bookings.check_out"];
+        /** @description Emptied 400 days after the departure, as guest_contact and note are. */
+        guest_name?: components["parameters"]["rowFilter.own_bookings.guest_name"];
+        /** @description Telephone number, e-mail address or what else there is. */
+        guest_contact?: components["parameters"]["rowFilter.own_bookings.guest_contact"];
+        /** @description What the guest pays outside, in minor units; null when nothing or not known. */
+        price?: components["parameters"]["rowFilter.own_bookings.price"];
+        /** @description ISO 4217 code of the price; the property's when left out. */
+        currency?: components["parameters"]["rowFilter.own_bookings.currency"];
+        /** @description Only the host and co-hosts can read it. */
+        note?: components["parameters"]["rowFilter.own_bookings.note"];
+        /** @description Who entered it; null for the service role. */
+        created_by?: components["parameters"]["rowFilter.own_bookings.created_by"];
+        created_at?: components["parameters"]["rowFilter.own_bookings.created_at"];
+        updated_at?: components["parameters"]["rowFilter.own_bookings.updated_at"];
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
+        select?: components["parameters"]["select"];
+        /** @description Columns to sort by: `created_at.desc,id`. */
+        order?: components["parameters"]["order"];
+        /** @description The number of rows to skip. */
+        offset?: components["parameters"]["offset"];
+        /** @description The largest number of rows. */
+        limit?: components["parameters"]["limit"];
+      };
+      header?: {
+        /** @description First and last row, from 0: `0-19`. */
+        Range?: components["parameters"]["range"];
+        /** @description `items`. */
+        "Range-Unit"?: components["parameters"]["rangeUnit"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["own_bookings"][];
+        };
+      };
+      /** @description The part of the rows that `limit` or `Range` asks for. */
+      206: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["own_bookings"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      406: components["responses"]["406"];
+      416: components["responses"]["416"];
+      default: components["responses"]["default"];
+    };
+  };
+  post_own_bookings: {
+    parameters: {
+      query?: {
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
+        select?: components["parameters"]["select"];
+      };
+      header?: {
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content; `resolution=merge-duplicates`: turns an insert into an upsert; `resolution=ignore-duplicates`: leaves out rows that exist. Commas join several. */
+        Prefer?: components["parameters"]["preferUpsert"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json":
+          | components["schemas"]["own_bookings.insert"]
+          | components["schemas"]["own_bookings.insert"][];
+      };
+    };
+    responses: {
+      /** @description An upsert that added none. The rows, a list of `own_bookings`, with `Prefer: return=representation`; else no content. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["own_bookings"][];
+        };
+      };
+      /** @description Added. The rows, a list of `own_bookings`, with `Prefer: return=representation`; else no content. */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["own_bookings"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `channel_is_slug`, `external_block_not_found`, `guest_contact_is_plain`, `guest_name_is_plain`, `inquiry_about_own_property`, `note_is_plain`, `own_bookings_channel_is_named`, `own_bookings_dates_are_in_order`, `own_bookings_owner_pays_nothing`, `price_range`, `prices_have_currency`, `property_row_limit_exceeded`, `reason_is_plain`, `reference_not_found`, `row_sent_twice`, `unknown_currency`, `value_missing`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  delete_own_bookings: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.own_bookings.id"];
+        property_id?: components["parameters"]["rowFilter.own_bookings.property_id"];
+        /** @description How it came about. */
+        origin?: components["parameters"]["rowFilter.own_bookings.origin"];
+        /** @description The channel, such as booking_com, where the origin is channel. */
+        channel?: components["parameters"]["rowFilter.own_bookings.channel"];
+        /** @description The stay on a channel that these are the details of. That has the nights: the dates follow it, and when it goes, the stay is cancelled. */
+        external_block_id?: components["parameters"]["rowFilter.own_bookings.external_block_id"];
+        /** @description Whether its nights are free. It can take them again while they are. */
+        is_cancelled?: components["parameters"]["rowFilter.own_bookings.is_cancelled"];
+        /** @description When it was cancelled; null while it is not. */
+        cancelled_at?: components["parameters"]["rowFilter.own_bookings.cancelled_at"];
+        /** @description First night. */
+        check_in?: components["parameters"]["rowFilter.own_bookings.check_in"];
+        /** @description The day of departure. */
+        check_out?: components["parameters"]["rowFilter.own_bookings.check_out"];
+        /** @description Emptied 400 days after the departure, as guest_contact and note are. */
+        guest_name?: components["parameters"]["rowFilter.own_bookings.guest_name"];
+        /** @description Telephone number, e-mail address or what else there is. */
+        guest_contact?: components["parameters"]["rowFilter.own_bookings.guest_contact"];
+        /** @description What the guest pays outside, in minor units; null when nothing or not known. */
+        price?: components["parameters"]["rowFilter.own_bookings.price"];
+        /** @description ISO 4217 code of the price; the property's when left out. */
+        currency?: components["parameters"]["rowFilter.own_bookings.currency"];
+        /** @description Only the host and co-hosts can read it. */
+        note?: components["parameters"]["rowFilter.own_bookings.note"];
+        /** @description Who entered it; null for the service role. */
+        created_by?: components["parameters"]["rowFilter.own_bookings.created_by"];
+        created_at?: components["parameters"]["rowFilter.own_bookings.created_at"];
+        updated_at?: components["parameters"]["rowFilter.own_bookings.updated_at"];
+      };
+      header?: {
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
+        Prefer?: components["parameters"]["preferReturn"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["own_bookings"][];
+        };
+      };
+      /** @description Deleted. */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      403: components["responses"]["403"];
+      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `overbooking_closed`, `space_of_another_property`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  patch_own_bookings: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.own_bookings.id"];
+        property_id?: components["parameters"]["rowFilter.own_bookings.property_id"];
+        /** @description How it came about. */
+        origin?: components["parameters"]["rowFilter.own_bookings.origin"];
+        /** @description The channel, such as booking_com, where the origin is channel. */
+        channel?: components["parameters"]["rowFilter.own_bookings.channel"];
+        /** @description The stay on a channel that these are the details of. That has the nights: the dates follow it, and when it goes, the stay is cancelled. */
+        external_block_id?: components["parameters"]["rowFilter.own_bookings.external_block_id"];
+        /** @description Whether its nights are free. It can take them again while they are. */
+        is_cancelled?: components["parameters"]["rowFilter.own_bookings.is_cancelled"];
+        /** @description When it was cancelled; null while it is not. */
+        cancelled_at?: components["parameters"]["rowFilter.own_bookings.cancelled_at"];
+        /** @description First night. */
+        check_in?: components["parameters"]["rowFilter.own_bookings.check_in"];
+        /** @description The day of departure. */
+        check_out?: components["parameters"]["rowFilter.own_bookings.check_out"];
+        /** @description Emptied 400 days after the departure, as guest_contact and note are. */
+        guest_name?: components["parameters"]["rowFilter.own_bookings.guest_name"];
+        /** @description Telephone number, e-mail address or what else there is. */
+        guest_contact?: components["parameters"]["rowFilter.own_bookings.guest_contact"];
+        /** @description What the guest pays outside, in minor units; null when nothing or not known. */
+        price?: components["parameters"]["rowFilter.own_bookings.price"];
+        /** @description ISO 4217 code of the price; the property's when left out. */
+        currency?: components["parameters"]["rowFilter.own_bookings.currency"];
+        /** @description Only the host and co-hosts can read it. */
+        note?: components["parameters"]["rowFilter.own_bookings.note"];
+        /** @description Who entered it; null for the service role. */
+        created_by?: components["parameters"]["rowFilter.own_bookings.created_by"];
+        created_at?: components["parameters"]["rowFilter.own_bookings.created_at"];
+        updated_at?: components["parameters"]["rowFilter.own_bookings.updated_at"];
+      };
+      header?: {
+        /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
+        Prefer?: components["parameters"]["preferReturn"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["own_bookings.update"];
+      };
+    };
+    responses: {
+      /** @description The rows, with `Prefer: return=representation`. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["own_bookings"][];
+        };
+      };
+      /** @description Changed. */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `channel_is_slug`, `external_block_not_found`, `guest_contact_is_plain`, `guest_name_is_plain`, `inquiry_about_own_property`, `key_is_fixed`, `note_is_plain`, `own_bookings_channel_is_named`, `own_bookings_dates_are_in_order`, `own_bookings_owner_pays_nothing`, `price_range`, `prices_have_currency`, `reason_is_plain`, `reference_not_found`, `row_sent_twice`, `unknown_currency`, `value_missing`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
   get_external_blocks: {
     parameters: {
       query?: {
@@ -21186,9 +22046,44 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      403: components["responses"]["403"];
-      /** @description The request conflicts with existing data. Codes: `occupancy_is_fixed`, `overbooking_closed`, `space_of_another_property`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`, `transition_not_yours`, `update_not_allowed`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `channel_is_slug`, `external_block_not_found`, `guest_contact_is_plain`, `guest_name_is_plain`, `inquiry_about_own_property`, `key_is_fixed`, `note_is_plain`, `own_bookings_channel_is_named`, `own_bookings_dates_are_in_order`, `own_bookings_owner_pays_nothing`, `price_range`, `prices_have_currency`, `reason_is_plain`, `reference_not_found`, `row_sent_twice`, `unknown_currency`, `value_missing`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
         headers: {
           [name: string]: unknown;
         };
@@ -21290,7 +22185,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `external_block_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21496,7 +22391,16 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -21505,7 +22409,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `overbooking_closed`, `space_of_another_property`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `feed_is_paused`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21514,7 +22418,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `external_block_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`, `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21570,7 +22483,16 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -21579,7 +22501,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `overbooking_closed`, `space_of_another_property`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `feed_is_paused`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21588,7 +22510,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `external_block_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`, `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21644,7 +22575,16 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -21653,7 +22593,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `overbooking_closed`, `space_of_another_property`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `feed_is_paused`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21662,7 +22602,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `external_block_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`, `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21718,7 +22667,16 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `calendar_feed_not_found`, `property_not_found`, `thread_not_found`. */
       404: {
         headers: {
           [name: string]: unknown;
@@ -21727,7 +22685,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `feed_is_paused`, `occupancy_is_fixed`, `overbooking_closed`, `space_of_another_property`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `feed_is_paused`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21736,7 +22694,16 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `external_block_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `synced_a_moment_ago`, `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
       429: {
         headers: {
           [name: string]: unknown;
@@ -21763,8 +22730,10 @@ export interface operations {
         id?: components["parameters"]["rowFilter.overbookings.id"];
         /** @description The property that was booked here. */
         property_id?: components["parameters"]["rowFilter.overbookings.property_id"];
-        /** @description The confirmed booking. */
+        /** @description The confirmed booking; null for an own booking. */
         booking_id?: components["parameters"]["rowFilter.overbookings.booking_id"];
+        /** @description The own booking of the host; null for a booking. */
+        own_booking_id?: components["parameters"]["rowFilter.overbookings.own_booking_id"];
         /** @description The stay on the channel, also after it is gone from external_blocks. It may be a stay of a linked property. */
         external_block_id?: components["parameters"]["rowFilter.overbookings.external_block_id"];
         /** @description The feed that states it; null when it came by the API, or the feed was deleted. */
@@ -21775,12 +22744,16 @@ export interface operations {
         nights_from?: components["parameters"]["rowFilter.overbookings.nights_from"];
         /** @description The day after the last one. */
         nights_until?: components["parameters"]["rowFilter.overbookings.nights_until"];
-        /** @description When it was found. */
+        /** @description When it was found, or opened again by unmark_same_guest. */
         opened_at?: components["parameters"]["rowFilter.overbookings.opened_at"];
         /** @description When it ended; null while it is open. */
         closed_at?: components["parameters"]["rowFilter.overbookings.closed_at"];
         /** @description How it ended. */
         closed_reason?: components["parameters"]["rowFilter.overbookings.closed_reason"];
+        /** @description Who marked it as the same guest; null when the database closed it. */
+        closed_by?: components["parameters"]["rowFilter.overbookings.closed_by"];
+        /** @description Who took such a mark back last. */
+        reopened_by?: components["parameters"]["rowFilter.overbookings.reopened_by"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
@@ -21889,6 +22862,196 @@ export interface operations {
       };
       /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
       503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_unmark_same_guest: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_overbooking_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["overbookings"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `overbooking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `not_marked_same_guest`, `overbooking_closed`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  get_overbooking_alternatives: {
+    parameters: {
+      query: {
+        p_overbooking_id: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["properties"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `overbooking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `overbooking_closed`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_overbooking_alternatives: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_overbooking_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["properties"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `overbooking_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `overbooking_closed`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      422: {
         headers: {
           [name: string]: unknown;
         };
@@ -22052,6 +23215,8 @@ export interface operations {
         /** @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end. */
         expires_at?: components["parameters"]["rowFilter.occupancies.expires_at"];
         booking_id?: components["parameters"]["rowFilter.occupancies.booking_id"];
+        /** @description The row of own_bookings. */
+        own_booking_id?: components["parameters"]["rowFilter.occupancies.own_booking_id"];
         created_at?: components["parameters"]["rowFilter.occupancies.created_at"];
         host_block_id?: components["parameters"]["rowFilter.occupancies.host_block_id"];
         external_block_id?: components["parameters"]["rowFilter.occupancies.external_block_id"];
@@ -22648,7 +23813,7 @@ export interface operations {
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
         /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
-        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
+        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, calendar.changed, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
         /** @description Version of the payloads. */
         api_version?: components["parameters"]["rowFilter.webhook_endpoints.api_version"];
@@ -22795,7 +23960,7 @@ export interface operations {
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
         /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
-        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
+        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, calendar.changed, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
         /** @description Version of the payloads. */
         api_version?: components["parameters"]["rowFilter.webhook_endpoints.api_version"];
@@ -22851,7 +24016,7 @@ export interface operations {
         owner_id?: components["parameters"]["rowFilter.webhook_endpoints.owner_id"];
         /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
         url?: components["parameters"]["rowFilter.webhook_endpoints.url"];
-        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
+        /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, calendar.changed, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
         events?: components["parameters"]["rowFilter.webhook_endpoints.events"];
         /** @description Version of the payloads. */
         api_version?: components["parameters"]["rowFilter.webhook_endpoints.api_version"];
@@ -23193,20 +24358,35 @@ export interface operations {
             blocked_nights: number | null;
             /**
              * Format: int32
-             * @description Nights of stays on other platforms, without those that a booking or the host has, too.
+             * @description Nights of stays on other platforms, without those that a booking or the host has, too; also of own bookings with the origin channel.
              */
             channel_nights: number | null;
+            /**
+             * Format: int32
+             * @description Nights of own bookings by phone and at the door.
+             */
+            direct_nights: number | null;
+            /**
+             * Format: int32
+             * @description Nights of stays of the owner. They count as blocked, and are no sold nights.
+             */
+            owner_nights: number | null;
             /** @description sold_nights of total_nights. */
             occupancy_percent: number | null;
-            /** @description sold_nights of the nights that were not blocked. */
+            /** @description sold_nights of the nights that were neither blocked nor the owner's. */
             adjusted_occupancy_percent: number | null;
-            /** @description sold_nights and channel_nights of the nights that were not blocked. */
+            /** @description sold_nights, channel_nights and direct_nights of the nights that were neither blocked nor the owner's. */
             channel_occupancy_percent: number | null;
             /**
              * Format: int64
              * @description Rent of the sold nights after discounts, in proportion to the nights; without fees, taxes and platform fee.
              */
             revenue: number | null;
+            /**
+             * Format: int64
+             * @description Prices of own bookings, in proportion to their nights in the period. Paid outside, and in no other figure.
+             */
+            outside_revenue: number | null;
             /**
              * Format: int64
              * @description Average daily rate: revenue for each sold night.
@@ -23219,7 +24399,7 @@ export interface operations {
             revpar: number | null;
             /**
              * Format: int64
-             * @description Revenue for each night that was not blocked.
+             * @description Revenue for each night that was neither blocked nor the owner's.
              */
             adjusted_revpar: number | null;
             /**
@@ -23371,20 +24551,35 @@ export interface operations {
             blocked_nights: number | null;
             /**
              * Format: int32
-             * @description Nights of stays on other platforms, without those that a booking or the host has, too.
+             * @description Nights of stays on other platforms, without those that a booking or the host has, too; also of own bookings with the origin channel.
              */
             channel_nights: number | null;
+            /**
+             * Format: int32
+             * @description Nights of own bookings by phone and at the door.
+             */
+            direct_nights: number | null;
+            /**
+             * Format: int32
+             * @description Nights of stays of the owner. They count as blocked, and are no sold nights.
+             */
+            owner_nights: number | null;
             /** @description sold_nights of total_nights. */
             occupancy_percent: number | null;
-            /** @description sold_nights of the nights that were not blocked. */
+            /** @description sold_nights of the nights that were neither blocked nor the owner's. */
             adjusted_occupancy_percent: number | null;
-            /** @description sold_nights and channel_nights of the nights that were not blocked. */
+            /** @description sold_nights, channel_nights and direct_nights of the nights that were neither blocked nor the owner's. */
             channel_occupancy_percent: number | null;
             /**
              * Format: int64
              * @description Rent of the sold nights after discounts, in proportion to the nights; without fees, taxes and platform fee.
              */
             revenue: number | null;
+            /**
+             * Format: int64
+             * @description Prices of own bookings, in proportion to their nights in the period. Paid outside, and in no other figure.
+             */
+            outside_revenue: number | null;
             /**
              * Format: int64
              * @description Average daily rate: revenue for each sold night.
@@ -23397,7 +24592,7 @@ export interface operations {
             revpar: number | null;
             /**
              * Format: int64
-             * @description Revenue for each night that was not blocked.
+             * @description Revenue for each night that was neither blocked nor the owner's.
              */
             adjusted_revpar: number | null;
             /**
@@ -23563,6 +24758,26 @@ export interface operations {
              * @description later_revenue less revenue.
              */
             pickup_revenue: number | null;
+            /**
+             * Format: int32
+             * @description Nights of own bookings at the first moment, without those of the owner. They are in no other figure.
+             */
+            outside_nights: number | null;
+            /**
+             * Format: int64
+             * @description Prices of own bookings in proportion to these nights.
+             */
+            outside_revenue: number | null;
+            /**
+             * Format: int32
+             * @description Nights of own bookings at the second moment.
+             */
+            later_outside_nights: number | null;
+            /**
+             * Format: int64
+             * @description Prices of own bookings in proportion to these nights.
+             */
+            later_outside_revenue: number | null;
           }[];
         };
       };
@@ -23672,6 +24887,26 @@ export interface operations {
              * @description later_revenue less revenue.
              */
             pickup_revenue: number | null;
+            /**
+             * Format: int32
+             * @description Nights of own bookings at the first moment, without those of the owner. They are in no other figure.
+             */
+            outside_nights: number | null;
+            /**
+             * Format: int64
+             * @description Prices of own bookings in proportion to these nights.
+             */
+            outside_revenue: number | null;
+            /**
+             * Format: int32
+             * @description Nights of own bookings at the second moment.
+             */
+            later_outside_nights: number | null;
+            /**
+             * Format: int64
+             * @description Prices of own bookings in proportion to these nights.
+             */
+            later_outside_revenue: number | null;
           }[];
         };
       };
@@ -30731,7 +31966,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `external_block_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;

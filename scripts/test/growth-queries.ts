@@ -139,6 +139,20 @@ export const queries: Query[] = [
   { name: "unit renamed", as: "host", sql: "select public.rename_unit($property, 'x')" },
   { name: "unit chosen", as: "host", sql: "select public.assign_unit($booking, null, true)" },
   { name: "units of a booking", as: "guest", sql: "select public.booking_units($booking)" },
+  { name: "that taken back", as: "host", sql: "select public.unmark_same_guest($booking)" },
+  {
+    name: "other properties for an overbooked guest",
+    as: "host",
+    sql: "select public.overbooking_alternatives($booking)",
+  },
+  {
+    name: "own booking that is entered, changed and deleted",
+    as: "host",
+    sql: `insert into public.own_bookings (id, property_id, origin, check_in, check_out, price)
+      values ($payout, $property, 'phone', current_date + 70, current_date + 72, 20000);
+      update public.own_bookings set check_out = current_date + 73 where id = $payout;
+      delete from public.own_bookings where id = $payout`,
+  },
   { name: "acceptance", as: "host", sql: "select public.accept_booking($booking)" },
   { name: "refusal", as: "host", sql: "select public.decline_booking($booking)" },
   { name: "confirmation", as: "operator", sql: "select public.confirm_booking($booking)" },
@@ -158,6 +172,7 @@ export const queries: Query[] = [
   },
   { name: "response of a host", as: "guest", sql: "select public.host_response($host)" },
   { name: "report resolved", as: "operator", sql: "select public.resolve_report($booking, 'Done')" },
+  { name: "webhooks of calendars", sql: "select private.send_calendar_changes()" },
   { name: "retention", as: "operator", sql: "select public.retention()" },
   { name: "orphans searched", as: "operator", sql: "select public.sweep_orphans(now())" },
   {

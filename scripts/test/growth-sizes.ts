@@ -27,6 +27,7 @@ export const growing: Record<string, Size> = {
   "private.lost_demand": { rows: 5e6, values: { property_id: 5e4 } },
   "private.lost_demand_callers": { rows: 2e4 },
   "private.open_payables": { rows: 8e4, values: { host_id: 1e4 } },
+  "private.own_booking_states": { rows: 1e6, values: { property_id: 5e4, own_booking_id: 5e5 } },
   "private.payout_reversals": { rows: 5e4, values: { payout_id: 5e4 } },
   "private.planned_charges": { rows: 2e4 },
   "private.price_spans": { rows: 1e6, values: { property_id: 2e5 } },
@@ -77,15 +78,16 @@ export const growing: Record<string, Size> = {
   "public.occupancies": {
     rows: 4e6,
     values: { property_id: 2e5, space_id: 2e5, booking_id: 1e6 },
-    nulls: { expires_at: 0.99999 },
+    nulls: { expires_at: 0.99999, own_booking_id: 0.9 },
   },
   "public.orphan_sweeps": { rows: 1e4 },
   "public.orphans": { rows: 1e4, values: { booking_id: 1e4 } },
   "public.overbookings": {
     rows: 1e5,
     values: { property_id: 3e4, booking_id: 1e5, external_block_id: 1e5 },
-    nulls: { closed_at: 0.01 },
+    nulls: { closed_at: 0.01, own_booking_id: 0.9, closed_by: 0.9, reopened_by: 0.99 },
   },
+  "public.own_bookings": { rows: 5e5, values: { property_id: 5e4 }, nulls: { external_block_id: 0.9 } },
   "public.payment_methods": { rows: 3e5, values: { profile_id: 2e5 } },
   // few payments are open
   "public.payments": { rows: 1e6, values: { booking_id: 9e5, guest_id: 3e5, status: 1e3 } },
@@ -130,6 +132,8 @@ export const bounded = [
   "private.area_aliases",
   "private.backup_state",
   "private.booking_transitions",
+  // a row stays for seconds
+  "private.calendar_changes",
   // a row stays for an hour
   "private.erasures",
   "private.errors",

@@ -7,8 +7,8 @@ insert into private.errors (code, status, message, hint) values
     ('note_is_plain', 422, 'A note has up to 500 characters of plain text, without HTML and control characters.', 'Shorten the note, and leave out HTML.'),
     ('host_blocks_dates_are_in_order', 422, 'A block has at least one night, between the years 2000 and 2100.', 'Send check_in, and as check_out the day after the last night.');
 
-create type public.occupancy_kind as enum ('booking', 'host_block', 'external_block');
-comment on type public.occupancy_kind is 'What takes the nights: a booking, the host, or a stay on another platform.';
+create type public.occupancy_kind as enum ('booking', 'host_block', 'external_block', 'own_booking');
+comment on type public.occupancy_kind is 'What takes the nights: a booking, the host, a stay on another platform, or one that the host entered.';
 
 create table public.host_blocks (
     id uuid default gen_random_uuid() constraint host_blocks_pkey primary key,

@@ -1,5 +1,5 @@
--- Purpose: which nights of a property are taken. Bookings and host blocks share one exclusion constraint, and come over no external
--- block; external blocks may lie over anything, because they were sold elsewhere.
+-- Purpose: which nights of a property are taken. Bookings, own bookings and host blocks share one exclusion constraint, and come over no
+-- external block; external blocks may lie over anything, because they were sold elsewhere.
 -- Touches: public.occupancies, private.kept_nights, private.footprint, functions that reserve, move and release nights.
 -- Watch: every writer locks the property first (a trigger does it), then a booking; so writers wait in line and never deadlock.
 -- A stay or block has a row for each space of its property, and ends when its rows are deleted. Between properties that share spaces
@@ -72,6 +72,7 @@ create table public.occupancies (
     expires_at timestamptz,
     is_pinned boolean not null default false,
     booking_id uuid,
+    own_booking_id uuid,
     created_at timestamptz not null default now(),
     host_block_id uuid constraint occupancies_host_block_fkey references public.host_blocks (id) on delete cascade,
     external_block_id uuid constraint occupancies_external_block_fkey references public.external_blocks (id) on delete cascade,
@@ -80,6 +81,7 @@ create table public.occupancies (
     constraint occupancies_booking_is_named check ((kind = 'booking') = (booking_id is not null)),
     constraint occupancies_host_block_is_named check ((kind = 'host_block') = (host_block_id is not null)),
     constraint occupancies_external_block_is_named check ((kind = 'external_block') = (external_block_id is not null)),
+    constraint occupancies_own_booking_is_named check ((kind = 'own_booking') = (own_booking_id is not null)),
     constraint occupancies_only_bookings_expire check (expires_at is null or kind = 'booking'),
     constraint occupancies_blocks_need_no_preparation
         check (kind <> 'host_block' or (preparation_before = 0 and preparation_after = 0)),
@@ -98,6 +100,7 @@ comment on column public.occupancies.check_in is 'First night.';
 comment on column public.occupancies.check_out is 'The day after the last night; another guest may arrive on it.';
 comment on column public.occupancies.preparation_before is 'Nights kept free before it: the property''s setting when the row was written.';
 comment on column public.occupancies.preparation_after is 'Nights kept free after it: the property''s setting when the row was written.';
+comment on column public.occupancies.own_booking_id is 'The row of own_bookings.';
 comment on column public.occupancies.expires_at is
     'When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end.';
 
@@ -113,6 +116,7 @@ alter table public.occupancies alter column property_id set (n_distinct = -0.05)
 alter table public.occupancies alter column space_id set (n_distinct = -0.05);
 
 create index occupancies_host_block_id_idx on public.occupancies (host_block_id) where host_block_id is not null;
+create index occupancies_own_booking_id_idx on public.occupancies (own_booking_id) where own_booking_id is not null;
 create index occupancies_external_block_id_idx on public.occupancies (external_block_id) where external_block_id is not null;
 
 -- Index-only scans need a recent vacuum.

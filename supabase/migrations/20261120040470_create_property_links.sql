@@ -105,11 +105,11 @@ as $$
 begin
     insert into public.occupancies (
         property_id, space_id, kind, check_in, check_out, preparation_before, preparation_after, expires_at, booking_id, host_block_id,
-        external_block_id
+        external_block_id, own_booking_id
     )
     select
         o.property_id, l.space_id, o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after, o.expires_at, o.booking_id,
-        o.host_block_id, o.external_block_id
+        o.host_block_id, o.external_block_id, o.own_booking_id
     from unnest(p_property_ids, p_space_ids) as l (property_id, space_id)
     join public.occupancies o
         on o.space_id = l.property_id and o.property_id = l.property_id and o.check_out >= p_from
@@ -120,7 +120,8 @@ begin
         where
             t.space_id = l.space_id and t.property_id = o.property_id
             and (t.kind, t.check_in, t.check_out) = (o.kind, o.check_in, o.check_out)
-            and coalesce(t.booking_id, t.host_block_id, t.external_block_id) = coalesce(o.booking_id, o.host_block_id, o.external_block_id)
+            and coalesce(t.booking_id, t.host_block_id, t.external_block_id, t.own_booking_id)
+                = coalesce(o.booking_id, o.host_block_id, o.external_block_id, o.own_booking_id)
     )
     -- external blocks may lie over anything, nothing else over them
     order by o.kind = 'external_block';

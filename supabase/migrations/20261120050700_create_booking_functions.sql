@@ -7,7 +7,7 @@
 insert into private.errors (code, status, message, hint) values
     ('idempotency_key_length', 422, 'An idempotency key has 1 to 255 characters.', 'Use a new UUID for each booking.'),
     ('idempotency_key_reused', 422, 'This idempotency key was used for another booking.', 'Repeat that request, or use a new key.'),
-    ('own_property', 422, 'You cannot book your own property.', 'Block its nights in the calendar instead: POST host_blocks.'),
+    ('own_property', 422, 'You cannot book your own property; enter the stay as an own booking.', 'Send it to own_bookings with its origin: phone, walk_in, owner or channel.'),
     ('stale_quote', 409, 'This quote is no longer valid.', 'The details contain the new quote: show it, and book with its id.'),
     ('booking_already_has_status', 409, 'This booking is already {status}.', 'There is nothing left to do.'),
     ('booking_not_found', 404, 'You have no such booking.', 'Check the id.');

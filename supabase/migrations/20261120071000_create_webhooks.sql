@@ -7,7 +7,7 @@
 
 insert into private.errors (code, status, message, hint) values
     ('url_is_https', 422, 'The URL of an endpoint is https:// and a public host name, without port or with port 443 or 8443, user name and fragment; up to 1,500 characters.', 'Send such a URL, for example https://example.com/hooks; addresses in numbers and names of internal networks are refused.'),
-    ('events_are_known', 422, 'The events of an endpoint are one or more of booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened and overbooking.closed.', 'Send a list of these names, or leave events out for all.'),
+    ('events_are_known', 422, 'The events of an endpoint are one or more of booking.created, booking.status_changed, booking.altered, review.published, calendar.changed, feed.failed, feed.recovered, overbooking.opened and overbooking.closed.', 'Send a list of these names, or leave events out for all.'),
     ('too_many_webhook_endpoints', 422, 'A person can have up to {limit} webhook endpoints.', 'Delete an endpoint first.'),
     ('webhook_endpoint_not_found', 404, 'You have no such webhook endpoint.', 'Check the id.'),
     ('webhook_delivery_not_found', 404, 'None of your webhook endpoints has such a delivery.', 'Check the id.');
@@ -21,9 +21,9 @@ create table public.webhook_endpoints (
         and url ~ '^https://([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+([a-zA-Z]{2,63}|xn--[a-zA-Z0-9-]{2,59})(:(443|8443))?(/[^\s#]*)?$'
         and url !~* '^https://[^/:]*\.(localhost|local|localdomain|internal|intranet|lan|home|corp|private|arpa|onion|invalid)([:/]|$)'
     ),
-    events text[] not null default '{booking.created,booking.status_changed,booking.altered,review.published,feed.failed,feed.recovered,overbooking.opened,overbooking.closed}'
+    events text[] not null default '{booking.created,booking.status_changed,booking.altered,review.published,calendar.changed,feed.failed,feed.recovered,overbooking.opened,overbooking.closed}'
         constraint webhook_endpoints_events_are_known
-        check (cardinality(events) > 0 and events <@ '{booking.created,booking.status_changed,booking.altered,review.published,feed.failed,feed.recovered,overbooking.opened,overbooking.closed}'::text[]),
+        check (cardinality(events) > 0 and events <@ '{booking.created,booking.status_changed,booking.altered,review.published,calendar.changed,feed.failed,feed.recovered,overbooking.opened,overbooking.closed}'::text[]),
     api_version date not null default '2026-11-24' constraint webhook_endpoints_version_is_known check (api_version = '2026-11-24'),
     is_active boolean not null default true,
     created_at timestamptz not null default now(),
@@ -32,7 +32,7 @@ create table public.webhook_endpoints (
 comment on table public.webhook_endpoints is
     'URLs that receive events: a host''s endpoint those of their properties, an operator''s those of all. Deliveries are signed with the secret of reveal_webhook_secret.';
 comment on column public.webhook_endpoints.url is 'An https URL with a public host name, on port 443 or 8443, without user name and fragment.';
-comment on column public.webhook_endpoints.events is 'Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened, overbooking.closed.';
+comment on column public.webhook_endpoints.events is 'Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, calendar.changed, feed.failed, feed.recovered, overbooking.opened, overbooking.closed.';
 comment on column public.webhook_endpoints.api_version is 'Version of the payloads.';
 comment on column public.webhook_endpoints.is_active is 'Whether events are queued and delivered.';
 create index webhook_endpoints_owner_id_idx on public.webhook_endpoints (owner_id);

@@ -4,7 +4,6 @@
 -- person. docs/decisions/calendar-feeds.md says why the identifiers and versions are what they are.
 
 insert into private.errors (code, status, message, hint) values
-    ('channel_is_slug', 422, 'A channel is 1 to 40 lower-case letters, digits, hyphens and underscores.', 'Send a name such as airbnb, booking_com or vrbo.'),
     ('calendar_not_yours', 404, 'You manage no calendar of a property with this id.', 'Send the id of a property that you host or co-host.'),
     ('too_many_calendar_links', 422, 'A property can have up to {limit} calendar links.', 'Use one of those that exist.');
 
@@ -29,13 +28,16 @@ as $$
     with taken as (
         select
             o.check_in, o.check_out, o.preparation_before, o.preparation_after, o.kind <> 'host_block' as is_stay,
-            coalesce(o.booking_id, o.host_block_id, o.external_block_id) as id,
-            case when o.kind = 'booking' then a.changes else extract(epoch from coalesce(h.updated_at - h.created_at, e.updated_at - e.created_at))::integer end as changes,
-            coalesce(h.updated_at, e.updated_at, greatest(b.confirmed_at, a.changed_at)) as changed_at
+            coalesce(o.booking_id, o.host_block_id, o.external_block_id, o.own_booking_id) as id,
+            case when o.kind = 'booking' then a.changes else extract(
+                epoch from coalesce(h.updated_at - h.created_at, e.updated_at - e.created_at, w.updated_at - w.created_at)
+            )::integer end as changes,
+            coalesce(h.updated_at, e.updated_at, w.updated_at, greatest(b.confirmed_at, a.changed_at)) as changed_at
         from public.occupancies o
         left join private.bookings b on b.id = o.booking_id
         left join public.host_blocks h on h.id = o.host_block_id
         left join public.external_blocks e on e.id = o.external_block_id
+        left join public.own_bookings w on w.id = o.own_booking_id
         left join lateral (
             select count(*)::integer as changes, max(v.at) as changed_at
             from private.booking_events v
@@ -50,7 +52,7 @@ as $$
                 where s.property_id = p_property_id and (p.unit_count = 1 or s.space_id = p_unit_id)
             ))
             and o.check_out > p_now::date - 30 and o.expires_at is null
-            and (o.property_id, e.source) is distinct from (p_property_id, p_channel)
+            and (o.property_id, coalesce(e.source, w.channel)) is distinct from (p_property_id, p_channel)
     )
     select distinct n.id, n.check_in, n.check_out, n.is_stay, t.changes, date_trunc('second', t.changed_at)
     from taken t
@@ -79,7 +81,7 @@ as $$
     where p.id = p_property_id and p.unit_count > 1 and p_unit_id is null
 $$;
 comment on function private.exported_nights is
-    'The nights that a channel receives: bookings that are paid, host blocks, nights sold on other channels, those of linked properties, and the preparation nights of all these, back to 30 days ago. Of a property with units those of p_unit_id, without it the nights in which no unit is left.';
+    'The nights that a channel receives: bookings that are paid, own bookings, host blocks, nights sold on other channels, those of linked properties, and the preparation nights of all these, back to 30 days ago. Of a property with units those of p_unit_id, without it the nights in which no unit is left.';
 
 create function private.calendar_link(p_property_id uuid, p_channel text, p_unit_id uuid, p_rotate boolean) returns text
 language plpgsql security definer

@@ -1,7 +1,7 @@
 -- Purpose: a host's figures by day, week or month: occupancy, revenue, lead time, cancellations and conversion.
 -- Touches: private.stay_months, stay_outcome, night_revenues, record_stay_months and its trigger on private.booking_events;
 -- private.figure_properties, newest_rate, host_metrics; public.host_metrics_period, host_metrics.
--- Watch: figures are read from stay_months alone, one row for each booking and month. A deferred trigger writes it, because the lines and
+-- Watch: bookings are read from stay_months alone, one row for each booking and month. A deferred trigger writes it, because the lines and
 -- the cancellation of a booking are written after its event. Rows are closed, not deleted, so that pace can look back.
 
 insert into private.errors (code, status, message, hint) values
@@ -212,10 +212,13 @@ create type public.host_metrics_period as (
     sold_nights integer,
     blocked_nights integer,
     channel_nights integer,
+    direct_nights integer,
+    owner_nights integer,
     occupancy_percent numeric,
     adjusted_occupancy_percent numeric,
     channel_occupancy_percent numeric,
     revenue bigint,
+    outside_revenue bigint,
     adr bigint,
     revpar bigint,
     adjusted_revpar bigint,
@@ -243,14 +246,17 @@ comment on column public.host_metrics_period.currency is 'ISO 4217 code of the a
 comment on column public.host_metrics_period.total_nights is 'Nights of the properties from the first publication, or the first stay if that was earlier, until they were archived.';
 comment on column public.host_metrics_period.sold_nights is 'Nights of stays that were paid, also of those to come and of no-shows that the host is paid for. A cancelled stay has none.';
 comment on column public.host_metrics_period.blocked_nights is 'Nights that the host blocked.';
-comment on column public.host_metrics_period.channel_nights is 'Nights of stays on other platforms, without those that a booking or the host has, too.';
+comment on column public.host_metrics_period.channel_nights is 'Nights of stays on other platforms, without those that a booking or the host has, too; also of own bookings with the origin channel.';
+comment on column public.host_metrics_period.direct_nights is 'Nights of own bookings by phone and at the door.';
+comment on column public.host_metrics_period.owner_nights is 'Nights of stays of the owner. They count as blocked, and are no sold nights.';
 comment on column public.host_metrics_period.occupancy_percent is 'sold_nights of total_nights.';
-comment on column public.host_metrics_period.adjusted_occupancy_percent is 'sold_nights of the nights that were not blocked.';
-comment on column public.host_metrics_period.channel_occupancy_percent is 'sold_nights and channel_nights of the nights that were not blocked.';
+comment on column public.host_metrics_period.adjusted_occupancy_percent is 'sold_nights of the nights that were neither blocked nor the owner''s.';
+comment on column public.host_metrics_period.channel_occupancy_percent is 'sold_nights, channel_nights and direct_nights of the nights that were neither blocked nor the owner''s.';
 comment on column public.host_metrics_period.revenue is 'Rent of the sold nights after discounts, in proportion to the nights; without fees, taxes and platform fee.';
+comment on column public.host_metrics_period.outside_revenue is 'Prices of own bookings, in proportion to their nights in the period. Paid outside, and in no other figure.';
 comment on column public.host_metrics_period.adr is 'Average daily rate: revenue for each sold night.';
 comment on column public.host_metrics_period.revpar is 'Revenue for each of total_nights.';
-comment on column public.host_metrics_period.adjusted_revpar is 'Revenue for each night that was not blocked.';
+comment on column public.host_metrics_period.adjusted_revpar is 'Revenue for each night that was neither blocked nor the owner''s.';
 comment on column public.host_metrics_period.stays is 'Stays with a night in the period.';
 comment on column public.host_metrics_period.lead_time_days is 'Median of the days from booking to check-in of these stays.';
 comment on column public.host_metrics_period.average_nights is 'Average nights of these stays.';
@@ -364,18 +370,18 @@ begin
     ),
     blocks as (
         select
-            r.period, l.currency, o.kind,
+            r.period, l.currency, o.use,
             sum(least(o.check_out, l.ends, v_ends[r.period]) - greatest(o.check_in, l.starts, v_starts[r.period]))::bigint as nights
         from listed l
         -- lateral with offset 0, so that each property is looked up by index, however wrong the planner's guess; of a linked
         -- property's rows those in its own space count
         cross join lateral (
-            select o.kind, o.check_in, o.check_out
+            select 'blocked' as use, o.check_in, o.check_out
             from public.occupancies o
             where o.space_id = l.id and o.property_id = l.id and o.kind = 'host_block' and o.check_out > l.starts and o.check_in < l.ends
             union all
             -- each night once, and none that a booking or the host has, too
-            select 'external_block', lower(r.nights), upper(r.nights)
+            select 'channel', lower(r.nights), upper(r.nights)
             from (
                 select range_agg(daterange(o.check_in, o.check_out)) as nights
                 from public.occupancies o
@@ -389,6 +395,11 @@ begin
                     o.space_id = l.id and o.property_id = l.id and o.kind <> 'external_block' and o.expires_at is null
                     and o.check_out > l.starts and o.check_in < l.ends
             ), '{}')) as r (nights)
+            union all
+            select case when w.origin in ('owner', 'channel') then w.origin::text else 'direct' end, w.check_in, w.check_out
+            from private.own_booking_states w
+            where
+                w.property_id = l.id and w.check_out > l.starts and w.check_in < l.ends and w.valid_until = 'infinity' and w.has_nights
             offset 0
         ) o
         cross join lateral generate_series(
@@ -484,8 +495,32 @@ begin
         where d.quotes > 0 and d.day >= p_from and d.day < p_until
         group by 1, 2
     ),
+    -- an own booking's price, as differences of rounded running totals, so that the nights sum to it
+    outside as (
+        select
+            r.period, o.currency,
+            sum(
+                private.proportion(o.price, least(o.check_out, v_ends[r.period]) - o.check_in, o.check_out - o.check_in)
+                - private.proportion(o.price, greatest(o.check_in, v_starts[r.period]) - o.check_in, o.check_out - o.check_in)
+            )::bigint as revenue
+        from unnest(v_ids) as u (id)
+        cross join lateral (
+            select w.check_in, w.check_out, w.price, w.currency
+            from private.own_booking_states w
+            where
+                w.property_id = u.id and w.check_out > p_from and w.check_in < p_until and w.valid_until = 'infinity'
+                and w.price is not null
+            offset 0
+        ) o
+        cross join lateral generate_series(
+            width_bucket(greatest(o.check_in, p_from), v_starts), width_bucket(least(o.check_out, p_until) - 1, v_starts)
+        ) as r (period)
+        group by 1, 2
+    ),
     keys as (
         select period, currency from totals
+        union
+        select period, currency from outside
         union
         select period, currency from sums
         union
@@ -498,14 +533,14 @@ begin
     )
     select
         v_starts[k.period], v_ends[k.period], k.currency, coalesce(t.nights, 0)::integer, coalesce(s.nights, 0)::integer, coalesce(h.nights, 0)::integer,
-        coalesce(e.nights, 0)::integer,
+        coalesce(e.nights, 0)::integer, coalesce(d.nights, 0)::integer, coalesce(w.nights, 0)::integer,
         private.percentage(coalesce(s.nights, 0), t.nights),
-        private.percentage(coalesce(s.nights, 0), t.nights - coalesce(h.nights, 0)),
-        private.percentage(coalesce(s.nights, 0) + coalesce(e.nights, 0), t.nights - coalesce(h.nights, 0)),
-        coalesce(s.revenue, 0),
+        private.percentage(coalesce(s.nights, 0), a.nights),
+        private.percentage(coalesce(s.nights, 0) + coalesce(e.nights, 0) + coalesce(d.nights, 0), a.nights),
+        coalesce(s.revenue, 0), coalesce(o.revenue, 0),
         private.proportion(s.revenue, 1, nullif(s.nights, 0)),
         private.proportion(coalesce(s.revenue, 0), 1, nullif(t.nights, 0)),
-        private.proportion(coalesce(s.revenue, 0), 1, nullif(t.nights - coalesce(h.nights, 0), 0)),
+        private.proportion(coalesce(s.revenue, 0), 1, nullif(a.nights, 0)),
         coalesce(s.stays, 0)::integer, s.lead_days, round(s.lengths::numeric / nullif(s.stays, 0), 2),
         coalesce(q.quotes, 0)::integer, coalesce(s.begun, 0)::integer, coalesce(s.paid, 0)::integer, private.percentage(s.paid, s.begun),
         private.percentage(coalesce(s.paid, 0), q.quotes),
@@ -517,8 +552,12 @@ begin
     left join totals t on (t.period, t.currency) = (k.period, k.currency)
     left join sums s on (s.period, s.currency) = (k.period, k.currency)
     left join quotes q on (q.period, q.currency) = (k.period, k.currency)
-    left join blocks h on (h.period, h.currency) = (k.period, k.currency) and h.kind = 'host_block'
-    left join blocks e on (e.period, e.currency) = (k.period, k.currency) and e.kind = 'external_block'
+    left join outside o on (o.period, o.currency) = (k.period, k.currency)
+    left join blocks h on (h.period, h.currency) = (k.period, k.currency) and h.use = 'blocked'
+    left join blocks e on (e.period, e.currency) = (k.period, k.currency) and e.use = 'channel'
+    left join blocks d on (d.period, d.currency) = (k.period, k.currency) and d.use = 'direct'
+    left join blocks w on (w.period, w.currency) = (k.period, k.currency) and w.use = 'owner'
+    cross join lateral (select t.nights - coalesce(h.nights, 0) - coalesce(w.nights, 0) as nights) a
     order by k.period, k.currency;
 end
 $$;

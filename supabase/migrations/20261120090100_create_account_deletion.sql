@@ -162,12 +162,14 @@ language sql
 set search_path = ''
 as $$
     delete from public.host_blocks h using public.properties p where p.id = h.property_id and p.host_id = p_person;
+    delete from public.own_bookings o using public.properties p where p.id = o.property_id and p.host_id = p_person;
     delete from public.calendar_feeds f using public.properties p where p.id = f.property_id and p.host_id = p_person;
     delete from private.calendar_links l using public.properties p where p.id = l.property_id and p.host_id = p_person;
     update public.host_blocks b set note = '' where b.created_by = p_person and b.note <> '';
+    update public.own_bookings b set note = '' where b.created_by = p_person and b.note <> '';
 $$;
 comment on function private.clear_calendars is
-    'Deletes the blocks, calendar feeds and calendar links of a person''s archived properties, and empties the notes of blocks that the person wrote for others; their nights stay blocked.';
+    'Deletes the blocks, own bookings, calendar feeds and calendar links of a person''s archived properties, and empties the notes that the person wrote for others; their nights stay taken.';
 
 create function private.end_co_hosting(p_person uuid, p_email text) returns void
 language sql

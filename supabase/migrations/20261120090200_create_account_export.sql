@@ -105,6 +105,13 @@ as $$
             select coalesce(jsonb_agg(to_jsonb(h) - 'created_by' order by h.check_in, h.id), '[]')
             from public.host_blocks h where h.created_by = auth.uid()
         ),
+        'own_bookings', (
+            select coalesce(jsonb_agg(to_jsonb(o) - 'created_by' order by o.check_in, o.id), '[]')
+            from public.own_bookings o
+            where
+                o.created_by = auth.uid()
+                or o.property_id = any (array(select p.id from public.properties p where p.host_id = auth.uid()))
+        ),
         'calendar_feeds', (
             select coalesce(jsonb_agg(to_jsonb(f) order by f.created_at, f.id), '[]')
             from public.calendar_feeds f
@@ -118,7 +125,7 @@ as $$
     )
 $$;
 grant execute on function private.export_hosting to authenticated;
-comment on function private.export_hosting is 'Exports properties with their details, calendar blocks, feeds and overbookings, cancellation policies and co-hosting of the caller. Reads as the caller.';
+comment on function private.export_hosting is 'Exports properties with their details, calendar blocks, own bookings, feeds and overbookings, cancellation policies and co-hosting of the caller. Reads as the caller.';
 
 create function private.export_bookings() returns jsonb
 language sql stable

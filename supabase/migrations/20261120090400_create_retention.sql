@@ -34,6 +34,8 @@ create index webhook_deliveries_delivered_at_idx on public.webhook_deliveries (d
 create index webhook_deliveries_undelivered_idx on public.webhook_deliveries (created_at) where delivered_at is null;
 create index notifications_read_at_idx on public.notifications (read_at) where read_at is not null;
 create index notifications_created_at_idx on public.notifications (created_at);
+create index own_bookings_guest_idx on public.own_bookings (check_out) where guest_name <> '' or guest_contact <> '' or note <> '';
+create index own_booking_states_valid_until_idx on private.own_booking_states (valid_until) where valid_until < 'infinity';
 create index dead_jobs_died_at_idx on public.dead_jobs (died_at);
 create index job_failures_at_idx on private.job_failures (at);
 create index bookings_children_ages_idx on private.bookings (check_out) where children_ages is not null;
@@ -57,6 +59,8 @@ insert into private.retention (name, table_name, keep, age, condition, emptied, 
     ('public.orphan_sweeps', 'public.orphan_sweeps', '90 days', 'finished_at', 'finished_at is not null', null, 'To see that Stripe was searched.'),
     ('ages in private.bookings', 'private.bookings', '1200 days', 'check_out', 'children_ages is not null', 'children_ages = null', 'Hosts prove exemptions from tourist tax with them. The lines still say for how many guests a stay was charged.'),
     ('ages in public.booking_alterations', 'public.booking_alterations', '1200 days', 'check_out', 'children_ages is not null', 'children_ages = null', 'As long as those of the booking.'),
+    ('guests of public.own_bookings', 'public.own_bookings', '400 days', 'check_out', '(guest_name <> '''' or guest_contact <> '''' or note <> '''')', 'guest_name = '''', guest_contact = '''', note = ''''', 'A year and the month in which hosts look back at it.'),
+    ('private.own_booking_states, past', 'private.own_booking_states', '1200 days', 'valid_until', 'valid_until < ''infinity''', null, 'The longest range of figures, and the month in which hosts look back at it.'),
     ('public.overbookings, closed', 'public.overbookings', '1200 days', 'closed_at', 'closed_at is not null', null, 'Longer than people book ahead: two stays of the same guest open no case again.');
 insert into private.retention (name, table_name, keep, age, condition, walk, reason) values
     ('cron.job_run_details', 'cron.job_run_details', '2 days', 'start_time', 'start_time is not null', 'runid', 'pg_cron writes 26,000 rows a day. The table has no index by time and belongs to pg_cron, so the oldest ids are looked at.');
@@ -87,6 +91,7 @@ from (values
         'public.properties', 'public.property_addresses', 'public.property_amenities', 'public.property_photos', 'public.property_fees',
         'public.property_taxes', 'public.property_seasons', 'public.property_date_overrides', 'public.property_availability_rules',
         'public.cancellation_policies', 'public.co_hosts', 'public.co_host_invitations', 'public.host_blocks', 'public.external_blocks',
+        'public.own_bookings', 'private.own_booking_states',
         'public.calendar_feeds', 'private.feed_sources', 'private.feed_events', 'private.calendar_links',
         'public.units', 'public.property_spaces', 'private.spaces', 'private.calendars'
     ]),
@@ -95,7 +100,7 @@ from (values
         'private.property_search', 'private.price_spans', 'private.long_stays', 'private.search_areas', 'private.search_tiles',
         'private.search_rates', 'private.open_payables', 'private.planned_charges', 'private.stay_months'
     ]),
-    ('A row goes when its work is done.', array['private.erasures', 'private.status_changes', 'private.unbalanced_transactions']),
+    ('A row goes when its work is done.', array['private.erasures', 'private.calendar_changes', 'private.status_changes', 'private.unbalanced_transactions']),
     ('Rows go with their day in private.lost_demand_days.', array['private.lost_demand_callers']),
     ('An address that does not exist may not be mailed again; operators remove one with clear_bounce.', array['private.bounced_addresses']),
     ('Reference data and settings, which do not grow with use.', array[

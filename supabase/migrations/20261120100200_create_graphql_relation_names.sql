@@ -20,6 +20,13 @@ comment on constraint co_host_invitations_invited_by_fkey on public.co_host_invi
     '@graphql({"foreign_name": "invitedByProfile", "local_name": "sentCoHostInvitationsCollection"})';
 comment on constraint host_blocks_created_by_fkey on public.host_blocks is
     '@graphql({"foreign_name": "createdByProfile", "local_name": "createdHostBlocksCollection"})';
+comment on constraint own_bookings_created_by_fkey on public.own_bookings is
+    '@graphql({"foreign_name": "createdByProfile", "local_name": "createdOwnBookingsCollection"})';
+comment on constraint own_bookings_currency_fkey on public.own_bookings is '@graphql({"foreign_name": "currencyDetails"})';
+comment on constraint overbookings_closed_by_fkey on public.overbookings is
+    '@graphql({"foreign_name": "closedByProfile", "local_name": "closedOverbookingsCollection"})';
+comment on constraint overbookings_reopened_by_fkey on public.overbookings is
+    '@graphql({"foreign_name": "reopenedByProfile", "local_name": "reopenedOverbookingsCollection"})';
 comment on constraint booking_alterations_currency_fkey on public.booking_alterations is
     '@graphql({"foreign_name": "currencyDetails"})';
 comment on constraint booking_alterations_proposed_by_fkey on public.booking_alterations is

@@ -800,6 +800,7 @@ export type Database = {
           id: number;
           is_pinned: boolean;
           kind: Database["public"]["Enums"]["occupancy_kind"];
+          own_booking_id: string | null;
           preparation_after: number;
           preparation_before: number;
           property_id: string;
@@ -912,9 +913,10 @@ export type Database = {
       };
       overbookings: {
         Row: {
-          booking_id: string;
+          booking_id: string | null;
           channel: string;
           closed_at: string | null;
+          closed_by: string | null;
           closed_reason: Database["public"]["Enums"]["overbooking_end"] | null;
           external_block_id: string;
           feed_id: string | null;
@@ -922,7 +924,9 @@ export type Database = {
           nights_from: string;
           nights_until: string;
           opened_at: string;
+          own_booking_id: string | null;
           property_id: string;
+          reopened_by: string | null;
         };
         ComputedFields: never;
         Insert: never;
@@ -936,6 +940,13 @@ export type Database = {
             referencedColumns: ["id"];
           },
           {
+            foreignKeyName: "overbookings_closed_by_fkey";
+            columns: ["closed_by"];
+            isOneToOne: false;
+            referencedRelation: "profiles";
+            referencedColumns: ["id"];
+          },
+          {
             foreignKeyName: "overbookings_feed_fkey";
             columns: ["feed_id"];
             isOneToOne: false;
@@ -943,7 +954,108 @@ export type Database = {
             referencedColumns: ["id"];
           },
           {
+            foreignKeyName: "overbookings_own_booking_fkey";
+            columns: ["own_booking_id"];
+            isOneToOne: false;
+            referencedRelation: "outside_statement";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "overbookings_own_booking_fkey";
+            columns: ["own_booking_id"];
+            isOneToOne: false;
+            referencedRelation: "own_bookings";
+            referencedColumns: ["id"];
+          },
+          {
             foreignKeyName: "overbookings_property_fkey";
+            columns: ["property_id"];
+            isOneToOne: false;
+            referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "overbookings_reopened_by_fkey";
+            columns: ["reopened_by"];
+            isOneToOne: false;
+            referencedRelation: "profiles";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      own_bookings: {
+        Row: {
+          cancelled_at: string | null;
+          channel: string | null;
+          check_in: string;
+          check_out: string;
+          created_at: string;
+          created_by: string | null;
+          currency: string | null;
+          external_block_id: string | null;
+          guest_contact: string;
+          guest_name: string;
+          id: string;
+          is_cancelled: boolean;
+          note: string;
+          origin: Database["public"]["Enums"]["own_booking_origin"];
+          price: number | null;
+          property_id: string;
+          updated_at: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          channel?: string | null;
+          check_in: string;
+          check_out: string;
+          currency?: string | null;
+          external_block_id?: string | null;
+          guest_contact?: string;
+          guest_name?: string;
+          id?: string;
+          is_cancelled?: boolean;
+          note?: string;
+          origin: Database["public"]["Enums"]["own_booking_origin"];
+          price?: number | null;
+          property_id: string;
+        };
+        Update: {
+          channel?: string | null;
+          check_in?: string;
+          check_out?: string;
+          currency?: string | null;
+          external_block_id?: string | null;
+          guest_contact?: string;
+          guest_name?: string;
+          is_cancelled?: boolean;
+          note?: string;
+          origin?: Database["public"]["Enums"]["own_booking_origin"];
+          price?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "own_bookings_created_by_fkey";
+            columns: ["created_by"];
+            isOneToOne: false;
+            referencedRelation: "profiles";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "own_bookings_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "own_bookings_external_block_fkey";
+            columns: ["external_block_id"];
+            isOneToOne: false;
+            referencedRelation: "external_blocks";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "own_bookings_property_fkey";
             columns: ["property_id"];
             isOneToOne: false;
             referencedRelation: "properties";
@@ -2380,6 +2492,38 @@ export type Database = {
           },
         ];
       };
+      outside_statement: {
+        Row: {
+          amount: number | null;
+          channel: string | null;
+          check_in: string;
+          check_out: string;
+          currency: string | null;
+          id: string;
+          nights: number | null;
+          origin: Database["public"]["Enums"]["own_booking_origin"];
+          property_id: string;
+        };
+        ComputedFields: never;
+        Insert: never;
+        Update: never;
+        Relationships: [
+          {
+            foreignKeyName: "own_bookings_currency_fkey";
+            columns: ["currency"];
+            isOneToOne: false;
+            referencedRelation: "currencies";
+            referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "own_bookings_property_fkey";
+            columns: ["property_id"];
+            isOneToOne: false;
+            referencedRelation: "properties";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       reconciliation_differences: {
         Row: {
           balance_transaction: string;
@@ -3210,9 +3354,10 @@ export type Database = {
       mark_same_guest: {
         Args: { p_overbooking_id: string };
         Returns: {
-          booking_id: string;
+          booking_id: string | null;
           channel: string;
           closed_at: string | null;
+          closed_by: string | null;
           closed_reason: Database["public"]["Enums"]["overbooking_end"] | null;
           external_block_id: string;
           feed_id: string | null;
@@ -3220,7 +3365,9 @@ export type Database = {
           nights_from: string;
           nights_until: string;
           opened_at: string;
+          own_booking_id: string | null;
           property_id: string;
+          reopened_by: string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3278,6 +3425,70 @@ export type Database = {
         };
       };
       name_file: { Args: { p_content: string; p_file: string }; Returns: Json };
+      overbooking_alternatives: {
+        Args: { p_overbooking_id: string };
+        Returns: {
+          advance_notice_cut_off: string;
+          advance_notice_days: number;
+          base_price: number | null;
+          bathrooms: number | null;
+          bedrooms: number | null;
+          beds: number | null;
+          booking_mode: Database["public"]["Enums"]["booking_mode"];
+          booking_window_days: number;
+          calendar_id: string | null;
+          cancellation_policy_id: string;
+          check_in_from: string;
+          check_in_until: string | null;
+          check_in_weekdays: number[];
+          check_out_until: string;
+          check_out_weekdays: number[];
+          city: string | null;
+          country: string | null;
+          created_at: string;
+          currency: string | null;
+          description: string;
+          early_bird_days: number;
+          early_bird_discount_percent: number;
+          extra_guest_price: number;
+          extra_guests_after: number;
+          gap_min_nights: number | null;
+          host_id: string;
+          id: string;
+          last_minute_days: number;
+          last_minute_discount_percent: number;
+          max_guests: number | null;
+          max_infants: number;
+          max_nights: number;
+          max_pets: number;
+          min_nights: number;
+          monthly_discount_percent: number;
+          neighbourhood: string | null;
+          preparation_nights_after: number;
+          preparation_nights_before: number;
+          property_type: Database["public"]["Enums"]["property_type"] | null;
+          public_latitude: number | null;
+          public_longitude: number | null;
+          published_at: string | null;
+          region: string | null;
+          room_type: Database["public"]["Enums"]["room_type"] | null;
+          source: string | null;
+          source_id: string | null;
+          status: Database["public"]["Enums"]["property_status"];
+          status_reason: string | null;
+          time_zone: string | null;
+          title: string;
+          updated_at: string;
+          weekend_price: number | null;
+          weekly_discount_percent: number;
+        }[];
+        SetofOptions: {
+          from: "*";
+          to: "properties";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       pace: {
         Args: { p_as_of: string; p_month: string; p_properties?: string[]; p_until?: string };
         Returns: Database["public"]["CompositeTypes"]["pace_of_month"];
@@ -4318,6 +4529,31 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      unmark_same_guest: {
+        Args: { p_overbooking_id: string };
+        Returns: {
+          booking_id: string | null;
+          channel: string;
+          closed_at: string | null;
+          closed_by: string | null;
+          closed_reason: Database["public"]["Enums"]["overbooking_end"] | null;
+          external_block_id: string;
+          feed_id: string | null;
+          id: string;
+          nights_from: string;
+          nights_until: string;
+          opened_at: string;
+          own_booking_id: string | null;
+          property_id: string;
+          reopened_by: string | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "overbookings";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       unread_count: {
         Args: {
           p_thread: Omit<
@@ -4444,10 +4680,11 @@ export type Database = {
       mail_mode: "at_once" | "digest" | "off";
       money_request_answer: "accepted" | "declined" | "withdrawn";
       notification_topic: "bookings" | "messages" | "reviews" | "reminders" | "payouts" | "account";
-      occupancy_kind: "booking" | "host_block" | "external_block";
+      occupancy_kind: "booking" | "host_block" | "external_block" | "own_booking";
       orphan_kind: "payment" | "transfer";
       orphan_status: "open" | "refunding" | "refunded" | "rebooked";
       overbooking_end: "booking_gone" | "channel_gone" | "same_guest" | "stay_over";
+      own_booking_origin: "phone" | "walk_in" | "owner" | "channel";
       payment_kind: "booking" | "alteration" | "balance" | "request";
       payment_status: "requires_payment" | "processing" | "authorized" | "captured" | "cancelled";
       payout_status: "pending" | "paid" | "cancelled" | "failed";
@@ -4519,10 +4756,13 @@ export type Database = {
         sold_nights: number | null;
         blocked_nights: number | null;
         channel_nights: number | null;
+        direct_nights: number | null;
+        owner_nights: number | null;
         occupancy_percent: number | null;
         adjusted_occupancy_percent: number | null;
         channel_occupancy_percent: number | null;
         revenue: number | null;
+        outside_revenue: number | null;
         adr: number | null;
         revpar: number | null;
         adjusted_revpar: number | null;
@@ -4554,6 +4794,10 @@ export type Database = {
         later_revenue: number | null;
         pickup_nights: number | null;
         pickup_revenue: number | null;
+        outside_nights: number | null;
+        outside_revenue: number | null;
+        later_outside_nights: number | null;
+        later_outside_revenue: number | null;
       };
       quote: {
         id: string | null;
@@ -4818,10 +5062,11 @@ export const Constants = {
       mail_mode: ["at_once", "digest", "off"],
       money_request_answer: ["accepted", "declined", "withdrawn"],
       notification_topic: ["bookings", "messages", "reviews", "reminders", "payouts", "account"],
-      occupancy_kind: ["booking", "host_block", "external_block"],
+      occupancy_kind: ["booking", "host_block", "external_block", "own_booking"],
       orphan_kind: ["payment", "transfer"],
       orphan_status: ["open", "refunding", "refunded", "rebooked"],
       overbooking_end: ["booking_gone", "channel_gone", "same_guest", "stay_over"],
+      own_booking_origin: ["phone", "walk_in", "owner", "channel"],
       payment_kind: ["booking", "alteration", "balance", "request"],
       payment_status: ["requires_payment", "processing", "authorized", "captured", "cancelled"],
       payout_status: ["pending", "paid", "cancelled", "failed"],

@@ -76,6 +76,7 @@ const unreachable: Record<string, Record<string, string[]>> = {
     cancellation_policies: ["update_not_allowed"],
     co_hosts: ["update_not_allowed"],
     host_blocks: ["update_not_allowed"],
+    own_bookings: ["update_not_allowed"],
     notification_preferences: ["update_not_allowed"],
     notification_settings: ["update_not_allowed"],
     notifications: ["update_not_allowed"],

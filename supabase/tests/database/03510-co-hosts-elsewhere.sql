@@ -15,6 +15,7 @@ from world, lateral (values (cal, 'calendar'), (mia, 'calendar_and_messages'), (
 insert into public.co_host_invitations (property_id, email, level, invited_by) select home, 'zoe@example.org', 'full', ana from world;
 insert into public.property_taxes (property_id, name, charge, amount) select home, 'City tax', 'per_guest_night', 400 from world;
 insert into public.host_blocks (property_id, check_in, check_out) select home, current_date + 50, current_date + 52 from world;
+insert into public.own_bookings (property_id, origin, check_in, check_out, guest_name) select home, 'phone', current_date + 70, current_date + 72, 'Greta' from world;
 insert into public.external_blocks (property_id, source, source_id, check_in, check_out)
 select home, 'feed', '1', current_date + 60, current_date + 62 from world;
 update world set stay = tests.create_booking(gus, home, current_date + 40, current_date + 42, 'awaiting_payment');
@@ -37,7 +38,7 @@ begin
     foreach what in array array[
         'property_addresses', 'property_taxes', 'co_hosts', 'co_host_invitations', 'host_blocks', 'external_blocks', 'occupancies',
         'bookings', 'booking_line_items', 'threads', 'messages', 'payout_accounts', 'payouts', 'host_statement', 'booking_money',
-        'payments', 'accounts'
+        'payments', 'accounts', 'own_bookings'
     ] loop
         execute format(
             'select count(*) from public.%I t%s', what,
@@ -56,7 +57,7 @@ select tests.act_as('authenticated', ana) from world;
 select set_eq(
     'select what from pg_temp.seen()',
     array['property_addresses', 'property_taxes', 'co_hosts', 'co_host_invitations', 'host_blocks', 'external_blocks', 'occupancies',
-        'bookings', 'booking_line_items', 'threads', 'messages', 'payout_accounts', 'payouts', 'host_statement', 'booking_money', 'accounts'],
+        'bookings', 'booking_line_items', 'threads', 'messages', 'payout_accounts', 'payouts', 'host_statement', 'booking_money', 'accounts', 'own_bookings'],
     'CE01 a host sees everything'
 );
 select isnt((select host_total from public.bookings), null, 'CE02 a host sees the host''s total');
@@ -71,15 +72,15 @@ select is_empty('select from world, public.booking_contacts(stay)', 'CE05 a co-h
 select tests.act_as('authenticated', mia) from world;
 select set_eq(
     'select what from pg_temp.seen()',
-    array['property_addresses', 'co_hosts', 'host_blocks', 'external_blocks', 'occupancies', 'bookings', 'threads', 'messages'],
-    'CE06 a co-host for messages also sees messages'
+    array['property_addresses', 'co_hosts', 'host_blocks', 'external_blocks', 'occupancies', 'bookings', 'threads', 'messages', 'own_bookings'],
+    'CE06 a co-host for messages also sees messages and the guests of own bookings'
 );
 select is((select host_total from public.bookings), null, 'CE07 a co-host for messages does not see the host''s total');
 select isnt_empty('select from world, public.booking_contacts(stay)', 'CE08 a co-host for messages sees contact details of the guest');
 select tests.act_as('authenticated', fay) from world;
 select set_eq(
     'select what from pg_temp.seen()',
-    array['property_addresses', 'co_hosts', 'host_blocks', 'external_blocks', 'occupancies', 'bookings', 'threads', 'messages'],
+    array['property_addresses', 'co_hosts', 'host_blocks', 'external_blocks', 'occupancies', 'bookings', 'threads', 'messages', 'own_bookings'],
     'CE09 a full co-host sees no more: no tax, payout, invitation or account of the host'
 );
 select is((select host_total from public.bookings), null, 'CE10 a full co-host does not see the host''s total');
@@ -92,6 +93,7 @@ create temporary table verbs (what text, as_calendar text, as_messages text, as_
 grant select on verbs to authenticated;
 insert into verbs values
     ('write a note on blocked nights', 'done', 'done', 'done', 'done', 'update public.host_blocks set note = ''x'''),
+    ('rename a guest', 'nothing', 'done', 'done', 'done', 'update public.own_bookings set guest_name = ''x'''),
     ('close days', 'done', 'done', 'done', 'done',
         'insert into public.property_availability_rules (property_id, kind, starts_on, ends_on) select home, ''closed_to_arrival'', ''2027-01-01'', ''2027-01-02'' from world'),
     ('write a message', 'PT404', 'done', 'done', 'done', 'insert into public.messages (thread_id, body) select thread, ''Hello'' from world'),

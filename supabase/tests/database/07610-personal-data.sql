@@ -20,6 +20,9 @@ insert into personal values
     ('public.cancellation_policies', 'host_id', 'id', false, 'bookings refer to it'),
     ('public.co_hosts', 'profile_id', 'created_at', true, ''),
     ('public.host_blocks', 'created_by', 'id', false, 'deleted with the person''s own property, else the host''s'),
+    ('public.own_bookings', 'created_by', 'id', false, 'deleted with the person''s own property, else the host''s'),
+    ('public.overbookings', 'closed_by', null, false, 'with the property; the host''s export has the case'),
+    ('public.overbookings', 'reopened_by', null, false, 'with the property; the host''s export has the case'),
     ('public.house_rules', 'created_by', null, false, 'with the property; guests agreed to them'),
     ('public.messages', 'sender_id', 'id', false, 'the other side''s too'),
     ('public.notification_preferences', 'profile_id', 'updated_at', true, ''),
@@ -118,6 +121,7 @@ insert into public.blocked_profiles (blocked_id) select ben from world;
 select tests.act_as('authenticated', ben) from world;
 insert into public.co_host_invitations (property_id, email, level) select closed, 'x@example.com', 'calendar' from world;
 insert into public.host_blocks (property_id, check_in, check_out, note) select p, current_date + 100, current_date + 102, 'My sister comes' from world, unnest(array[other, closed]) as p;
+insert into public.own_bookings (property_id, origin, check_in, check_out, note) select closed, 'owner', current_date + 104, current_date + 105, 'My sister comes' from world;
 insert into public.blocked_profiles (blocked_id) select eva from world;
 insert into public.messages (thread_id, body) select t.id, 'Thank you!' from world, public.threads t where t.booking_id = stay;
 insert into public.reviews (booking_id, overall, accuracy, cleanliness, check_in, communication, location, value) select stay, 5, 5, 5, 5, 5, 5, 5 from world;

@@ -1,6 +1,6 @@
 -- Nights sold twice: when a case opens and closes, who sees and hears of it, and what becomes of holds.
 begin;
-select plan(50);
+select plan(69);
 update private.settings set value = '1000' where name like 'unpaid\_%' and value ~ '^\d+$';
 
 create temporary table world on commit drop as
@@ -204,6 +204,81 @@ select home, stay, gen_random_uuid(), 'vrbo', current_date - 6, current_date - 5
 select is(pg_temp.cases(), '22-23 booking_gone, -6--5 open', 'O46 nights that are over open no case');
 select private.expire_and_complete_bookings();
 select is(pg_temp.cases(), '22-23 booking_gone, -6--5 stay_over', 'O47 a stay that has ended closes its case');
+
+-- The mark taken back
+delete from public.overbookings;
+update world set stay = tests.create_booking(ben, home, current_date + 190, current_date + 194);
+select pg_temp.sell('same', 192, 196);
+create function pg_temp.case_id() returns uuid language sql as $$
+    select c.id from public.overbookings c
+$$;
+grant execute on function pg_temp.case_id() to authenticated;
+select tests.act_as('authenticated', cora) from world;
+select is((public.mark_same_guest(pg_temp.case_id())).closed_by, cora, 'O51 the mark names its author') from world;
+select tests.act_as('authenticated', ana) from world;
+select results_eq(
+    'select c.closed_at, c.closed_by, c.reopened_by from public.unmark_same_guest(pg_temp.case_id()) c', 'select null::timestamptz, null::uuid, ana from world',
+    'O52 the host takes it back: the case is open again, and names who did'
+);
+select tests.throws_code('select public.unmark_same_guest(pg_temp.case_id())', 'not_marked_same_guest', 'O53 an open case has no mark');
+select tests.act_as('authenticated', eva) from world;
+select tests.throws_code(format('select public.unmark_same_guest(%L)', (select c.id from public.overbookings c)), 'overbooking_not_found', 'O54 a stranger takes nothing back');
+select tests.act_as('anon');
+select throws_ok('select public.unmark_same_guest(gen_random_uuid())', '42501', null, 'O55 nor does someone who is signed out');
+select throws_ok('select public.overbooking_alternatives(gen_random_uuid())', '42501', null, 'O56 who finds no other property either');
+select tests.act_as('postgres');
+select is(
+    (select count(*)::integer from public.notifications n where n.kind = 'overbooking_opened' and n.recipient_id = (select ana from world) and n.booking_id = (select stay from world)),
+    2, 'O57 they receive it again'
+);
+select is(
+    (select count(*)::integer from public.webhook_deliveries d where d.event = 'overbooking.opened' and d.payload #>> '{data,overbooking_id}' = (select pg_temp.case_id()::text)),
+    2, 'O58 webhooks too'
+);
+select pg_temp.sell('same', 191, 196);
+select is(pg_temp.cases(), '191-194 open', 'O59 the pair is a case as any other');
+select tests.act_as('authenticated', olga) from world;
+select is((public.mark_same_guest(pg_temp.case_id())).closed_by, olga, 'O60 an operator marks it') from world;
+select tests.act_as('postgres');
+select pg_temp.sell('same', 194, 196);
+select tests.act_as('authenticated', olga) from world;
+select is(
+    (public.unmark_same_guest(pg_temp.case_id())).closed_reason::text, 'booking_gone', 'O61 when the two have no night in common, the case stays closed, and says why'
+);
+select tests.act_as('postgres');
+delete from public.overbookings;
+select pg_temp.sell('same', 193, 196);
+
+-- Other properties of the host
+create function pg_temp.others(p_person uuid) returns text language plpgsql as $$
+declare
+    v_id uuid := (select pg_temp.case_id());
+begin
+    perform tests.act_as('authenticated', p_person);
+    return (select coalesce(string_agg(case p.id when w.room then 'room' when w.house then 'house' else 'another' end, ' ' order by p.id = w.house), '')
+        from public.overbooking_alternatives(v_id) p, world w);
+end
+$$;
+select is(pg_temp.others(ana), 'room house', 'O62 the host''s other properties that are free') from world;
+select tests.act_as('postgres');
+select is(pg_temp.others(cora), 'room house', 'O63 a co-host gets them too') from world;
+select tests.act_as('postgres');
+select tests.throws_code(format('select pg_temp.others(%L)', eva), 'overbooking_not_found', 'O64 a stranger does not') from world;
+select tests.act_as('postgres');
+update world set other = tests.create_booking(eva, room, current_date + 193, current_date + 195);
+select is(pg_temp.others(olga), 'house', 'O65 none that is booked, for an operator') from world;
+select tests.act_as('postgres');
+update public.properties set max_guests = 1 where id = (select house from world);
+select is(pg_temp.others(ana), '', 'O66 none for fewer guests') from world;
+select tests.act_as('postgres');
+update public.properties p set max_guests = h.max_guests from public.properties h where p.id = (select house from world) and h.id = (select home from world);
+select is(pg_temp.others(ana), 'house', 'O67 as many guests will do') from world;
+select public.pause_property(house) from world;
+select tests.act_as('postgres');
+select is(pg_temp.others(ana), '', 'O68 none that is paused') from world;
+select public.mark_same_guest(pg_temp.case_id());
+select tests.act_as('postgres');
+select tests.throws_code(format('select pg_temp.others(%L)', ana), 'overbooking_closed', 'O69 a closed case needs none') from world;
 
 select * from finish();
 rollback;

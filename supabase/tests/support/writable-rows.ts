@@ -236,6 +236,24 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
       change: { note: "Painters" },
       broken: [...wrongStays, { check_in: dayAhead(10), check_out: dayAhead(11) }],
     },
+    own_bookings: {
+      owner: host,
+      row: (n) => ({
+        property_id: priced,
+        origin: "phone",
+        check_in: dayAhead(300 + 2 * n),
+        check_out: dayAhead(301 + 2 * n),
+        guest_name: "Greta",
+      }),
+      key: await idOf(host, "own_bookings", {
+        property_id: priced,
+        origin: "phone",
+        check_in: dayAhead(20),
+        check_out: dayAhead(22),
+      }),
+      change: { note: "Late arrival" },
+      broken: [...wrongStays, { origin: "owner", price: 100 }, { origin: "channel" }, { channel: "vrbo" }],
+    },
     house_rules: {
       owner: host,
       row: () => ({ property_id: priced, smoking_allowed: false, additional_rules: "No shoes." }),
