@@ -199,6 +199,23 @@ export const queries: Query[] = [
     sql: "select t.id, public.unread_count(t) from public.threads t order by t.last_message_at desc limit 20",
   },
   {
+    name: "check of a request",
+    as: "guest",
+    most: 4,
+    sql: `select set_config('request.method', 'POST', true), set_config('request.path', '/bookings', true),
+        set_config('request.headers', '{"prefer": "return=representation", "x-request-id": "growth"}', true);
+      select private.check_request()`,
+  },
+  {
+    name: "hold",
+    // its rules, foreign keys and triggers, to the commit
+    most: 125,
+    sql: `insert into auth.users (id, email, email_confirmed_at)
+        values ('00000000-0000-4000-8000-0000000000aa', 'growth@example.com', now());
+      select private.create_booking('00000000-0000-4000-8000-0000000000aa', $property, current_date + 150, current_date + 153,
+        2, 0, 0, 0, null, null, now())`,
+  },
+  {
     name: "figures of a year by month",
     as: "host",
     sql: "select public.host_metrics('2026-01-01', '2027-01-01')",
@@ -232,20 +249,22 @@ export const queries: Query[] = [
   },
 ];
 
-/** Pages of 20 in the orders that an index serves, as a host who has 200 of each. */
+/** Pages of 20 in the orders that an index serves, and of the ledger without an order, as a host who has 200 of each. */
 export const flatPages = [
-  "bookings order by created_at",
-  "bookings order by check_in",
-  "payouts order by created_at",
-  "host_statement order by id",
-  "booking_money order by id",
+  "bookings order by created_at desc",
+  "bookings order by check_in desc",
+  "payouts order by created_at desc",
+  "host_statement order by id desc",
+  "booking_money order by id desc",
+  "host_statement",
+  "booking_money",
 ].map(
   (list): Query => ({
     name: `page of ${list}`,
     as: "largestHost",
     shape: "page",
     rows: 120,
-    sql: `select * from public.${list} desc limit 20`,
+    sql: `select * from public.${list} limit 20`,
   }),
 );
 

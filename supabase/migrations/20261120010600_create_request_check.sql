@@ -28,11 +28,14 @@ grant execute on function private.refuse_estimate to anon, authenticated;
 comment on function private.refuse_estimate is
     'Condition of a policy on every table of the API: refuses to plan an EXPLAIN of a request. Declared immutable so that planning evaluates it and nothing of it remains in a plan.';
 
+-- here and below PL/pgSQL, which keeps its plans: every request calls these functions
 create function private.valid_request_id(p_id text) returns text
-language sql immutable
+language plpgsql immutable strict
 set search_path = ''
 as $$
-    select substring(p_id from '^[A-Za-z0-9-]{1,60}$')
+begin
+    return substring(p_id from '^[A-Za-z0-9-]{1,60}$');
+end
 $$;
 grant execute on function private.valid_request_id to anon, authenticated, service_role;
 comment on function private.valid_request_id is
@@ -70,40 +73,45 @@ declare
     v_path constant text[] := string_to_array(trim(both '/' from current_setting('request.path', true)), '/');
     v_target constant text := case when v_path[1] = 'rpc' then v_path[2] else v_path[1] end;
     v_relation constant regclass := case when v_path[1] <> 'rpc' then to_regclass(format('public.%I', v_target)) end;
+    v_prefer constant text := v_headers ->> 'prefer';
     v_may_insert constant boolean := has_any_column_privilege(v_relation, 'insert');
     v_may_update constant boolean := has_any_column_privilege(v_relation, 'update');
-    v_is_denied constant boolean := case
-        when v_path[1] = 'rpc' then (
-            select bool_and(not has_function_privilege(p.oid, 'execute'))
-            from pg_catalog.pg_proc p
-            where p.pronamespace = 'public'::regnamespace and p.proname = v_target
-        )
-        when v_method in ('GET', 'HEAD') then not has_any_column_privilege(v_relation, 'select')
-        when v_method = 'POST' then not v_may_insert
-        when v_method in ('PATCH', 'PUT') then not v_may_update
-        when v_method = 'DELETE' then not has_table_privilege(v_relation, 'delete')
-    end;
+    v_is_denied boolean;
 begin
+    -- a statement for each case, because a query within an expression would be planned again each time
+    if v_path[1] = 'rpc' then
+        select bool_and(not has_function_privilege(p.oid, 'execute')) into v_is_denied
+        from pg_catalog.pg_proc p
+        where p.proname = v_target and p.pronamespace = 'public'::regnamespace;
+    else
+        v_is_denied := case
+            when v_method in ('GET', 'HEAD') then not has_any_column_privilege(v_relation, 'select')
+            when v_method = 'POST' then not v_may_insert
+            when v_method in ('PATCH', 'PUT') then not v_may_update
+            when v_method = 'DELETE' then not has_table_privilege(v_relation, 'delete')
+        end;
+    end if;
     perform set_config('application_name', coalesce(private.request_id(), current_setting('application_name')), true);
     if length(v_headers ->> 'content-length') > 7 or (v_headers ->> 'content-length')::integer > v_limit then
         perform private.raise_error('request_too_large', jsonb_build_object('limit', v_limit));
     end if;
-    if v_headers ->> 'prefer' ~* 'count[\s"=]+(planned|estimated)' then
+    if v_prefer ilike '%count%' and v_prefer ~* 'count[\s"=]+(planned|estimated)' then
         perform private.raise_error('estimate_not_allowed');
     end if;
     -- an upsert writes the columns of a unique index, and a view has none
-    if v_method = 'POST' and v_headers ->> 'prefer' ~ 'resolution=' and (v_may_insert or v_may_update) and not exists (
-        select from pg_catalog.pg_index i
+    if v_method = 'POST' and v_prefer ~ 'resolution=' and (v_may_insert or v_may_update) then
+        perform from pg_catalog.pg_index i
         where
             i.indrelid = v_relation and i.indisunique and i.indpred is null
-            and (v_headers ->> 'prefer' ~ 'resolution=ignore-duplicates' and v_may_insert or not exists (
+            and (v_prefer ~ 'resolution=ignore-duplicates' and v_may_insert or not exists (
                 select from unnest(i.indkey::smallint[]) k
                 where not (has_column_privilege(v_relation, k, 'insert') and has_column_privilege(v_relation, k, 'update'))
-            ))
-    ) then
-        perform private.raise_error('upsert_not_supported', jsonb_build_object('target', v_target, 'calls', concat_ws(
-            ' or ', case when v_may_insert then 'insert()' end, case when v_may_update then 'update()' end
-        )));
+            ));
+        if not found then
+            perform private.raise_error('upsert_not_supported', jsonb_build_object('target', v_target, 'calls', concat_ws(
+                ' or ', case when v_may_insert then 'insert()' end, case when v_may_update then 'update()' end
+            )));
+        end if;
     end if;
     if v_is_denied then
         perform private.raise_error(
@@ -122,13 +130,14 @@ begin
         perform set_config('transaction_read_only', 'on', true);
     end if;
     -- PUT writes the key, too
-    if v_method = 'PUT' and v_relation is not null and not exists (
-        select from pg_catalog.pg_index i
+    if v_method = 'PUT' and v_relation is not null then
+        perform from pg_catalog.pg_index i
         where
             i.indrelid = v_relation and i.indisprimary
-            and not exists (select from unnest(i.indkey::smallint[]) k where not has_column_privilege(v_relation, k, 'update'))
-    ) then
-        perform private.raise_error('put_not_supported', jsonb_build_object('target', v_target));
+            and not exists (select from unnest(i.indkey::smallint[]) k where not has_column_privilege(v_relation, k, 'update'));
+        if not found then
+            perform private.raise_error('put_not_supported', jsonb_build_object('target', v_target));
+        end if;
     end if;
     if current_user = 'authenticated' and private.is_operator() then
         perform set_config('role', 'operator', true);

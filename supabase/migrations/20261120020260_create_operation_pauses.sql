@@ -44,10 +44,13 @@ grant select on public.operation_pauses to authenticated, service_role;
 create policy "Operators can read any" on public.operation_pauses for select to operator using (true);
 
 create function private.is_paused(p_operation text) returns boolean
-language sql stable security definer
+language plpgsql stable security definer
 set search_path = ''
 as $$
-    select exists (select from public.operation_pauses p where p.operation in (p_operation, 'all') and p.resumed_at is null)
+begin
+    perform from public.operation_pauses p where p.operation in (p_operation, 'all') and p.resumed_at is null;
+    return found;
+end
 $$;
 grant execute on function private.is_paused to anon, authenticated, service_role;
 comment on function private.is_paused is

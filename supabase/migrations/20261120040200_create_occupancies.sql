@@ -185,8 +185,11 @@ declare
     v_property public.properties;
 begin
     if tg_op = 'DELETE' then
-        -- those who need the nights of an expired hold may have locked a linked property
-        if (old.expires_at <= clock_timestamp()) is not true then
+        -- those who need the nights of an expired hold may have locked a linked property; who releases nights has locked this one
+        if
+            (old.expires_at <= clock_timestamp()) is not true
+            and current_setting('staybase.locked_property', true) is distinct from old.property_id::text
+        then
             perform private.lock_property(old.property_id);
         end if;
         return old;
@@ -379,9 +382,15 @@ create function private.lock_property_of(p_booking_id uuid) returns uuid
 language plpgsql
 set search_path = ''
 as $$
+declare
+    v_property uuid;
 begin
+    select o.property_id into v_property from public.occupancies o where o.booking_id = p_booking_id limit 1;
     -- an update would lock its row before the trigger locks the property: the wrong order
-    return (private.lock_property((select o.property_id from public.occupancies o where o.booking_id = p_booking_id limit 1))).id;
+    if v_property is not null and current_setting('staybase.locked_property', true) is distinct from v_property::text then
+        perform private.lock_property(v_property);
+    end if;
+    return v_property;
 end
 $$;
 comment on function private.lock_property_of is

@@ -293,29 +293,36 @@ language plpgsql stable
 set search_path = ''
 as $$
 begin
-    return (
-        select case p_guard
-            when 'before_expiry' then p_at < p_booking.expires_at
-            when 'after_expiry' then p_at >= p_booking.expires_at
-            when 'before_check_out' then p_at < p_booking.check_out_at
-            when 'after_check_out' then p_at >= p_booking.check_out_at
-            when 'no_show_window' then
-                p_at >= p_booking.check_in_at and p_at < p_booking.check_in_at + private.duration('no_show_window')
-            when 'paid' then p_at < p_booking.check_in_at and (
+    -- a statement for each guard, because queries within one expression would be planned again each time
+    case p_guard
+        when 'before_expiry' then
+            return p_at < p_booking.expires_at;
+        when 'after_expiry' then
+            return p_at >= p_booking.expires_at;
+        when 'before_check_out' then
+            return p_at < p_booking.check_out_at;
+        when 'after_check_out' then
+            return p_at >= p_booking.check_out_at;
+        when 'no_show_window' then
+            return p_at >= p_booking.check_in_at and p_at < p_booking.check_in_at + private.duration('no_show_window');
+        when 'paid' then
+            return p_at < p_booking.check_in_at and (
                 select sum(p.captured_amount - p.refunded_amount - p.disputed_amount) from public.payments p where p.booking_id = p_booking.id
-            ) >= private.amount_due_by(p_booking, p_at)
-            when 'payment_ended' then p_at < p_booking.expires_at and exists (
+            ) >= private.amount_due_by(p_booking, p_at);
+        when 'payment_ended' then
+            return p_at < p_booking.expires_at and exists (
                 select from public.payments p
                 where p.booking_id = p_booking.id and (p.status = 'cancelled' or p.capture_before < p_at + interval '1 hour')
-            )
-            when 'sold_elsewhere' then p_at < p_booking.expires_at and exists (
+            );
+        when 'sold_elsewhere' then
+            return p_at < p_booking.expires_at and exists (
                 select from public.occupancies o
                 join public.occupancies e on e.space_id = o.space_id and e.check_out > o.check_in and e.check_in < o.check_out
                 where o.booking_id = p_booking.id and e.kind = 'external_block'
-            )
-            else p_guard is null
-        end
-    );
+            );
+        else
+            return p_guard is null;
+    end case;
 end
 $$;
 comment on function private.transition_allowed is 'Whether the guard of a transition allows it at p_at.';

@@ -140,7 +140,7 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-    v_limits constant integer[] := private.guest_limits(p_guest_id, p_now, 'given_up', 'given_up_at_property');
+    v_limits integer[];
     v_pause constant interval := private.duration('unpaid_pause');
     -- when the guest gave up, the latest first: at any property, and at this one
     v_all timestamptz[];
@@ -165,6 +165,10 @@ begin
         from private.bookings b
         where b.guest_id = p_guest_id and b.expires_at between p_now - v_pause and p_now
     ) e;
+    if v_all is null then
+        return;
+    end if;
+    v_limits := private.guest_limits(p_guest_id, p_now, 'given_up', 'given_up_at_property');
     v_until := v_all[v_limits[1]] + v_pause;
     if v_until > p_now then
         perform private.raise_error('too_many_given_up', private.retry_details(v_until, p_now));

@@ -253,18 +253,17 @@ set search_path = ''
 as $$
 declare
     v_thread public.threads;
+    v_may_write boolean;
 begin
     if new.thread_id is null then
         return new;
     end if;
     select t.* into v_thread from public.threads t where t.id = new.thread_id;
-    if
-        v_thread.id is null
-        or not (
-            coalesce(new.sender_id, v_thread.guest_id) = v_thread.guest_id
-            or new.sender_id in (select private.host_side(v_thread.property_id, v_thread.host_id))
-        )
-    then
+    v_may_write := coalesce(new.sender_id, v_thread.guest_id) = v_thread.guest_id;
+    if not v_may_write then
+        v_may_write := new.sender_id in (select private.host_side(v_thread.property_id, v_thread.host_id));
+    end if;
+    if v_may_write is not true then
         perform private.raise_error('thread_not_found');
     end if;
     new.property_id := v_thread.property_id;
@@ -303,12 +302,6 @@ declare
     v_recipient uuid;
     v_data jsonb;
 begin
-    if new.sender_id is null then
-        -- add_booking_event_to_thread has set the time of a new thread
-        update public.threads t set last_message_at = new.created_at
-        where t.id = new.thread_id and t.last_message_at is distinct from new.created_at;
-        return null;
-    end if;
     update public.threads t
     set
         last_message_at = new.created_at,
@@ -344,7 +337,9 @@ begin
 end
 $$;
 comment on function private.deliver_message is 'Trigger: updates the times of the thread, marks it read for the sender and notifies the other side. Definer, because no API role may write these.';
-create trigger deliver_message after insert on public.messages for each row execute function private.deliver_message();
+-- add_booking_event_to_thread does what a note needs
+create trigger deliver_message after insert on public.messages for each row
+    when (new.sender_id is not null) execute function private.deliver_message();
 create trigger _110_refuse_change before update on public.messages for each row execute function private.refuse_change();
 
 create function private.remove_attachments() returns trigger
@@ -389,12 +384,17 @@ begin
             returning id into v_thread;
         end if;
     else
-        select t.id into v_thread from public.threads t where t.booking_id = p_event.booking_id;
+        update public.threads t
+        set
+            last_message_at = v_at,
+            answered_at = case
+                when p_event.from_status = 'requested' and p_event.actor in ('host', 'co_host') then coalesce(t.answered_at, p_event.at)
+                else t.answered_at
+            end
+        where t.booking_id = p_event.booking_id
+        returning t.id into v_thread;
         if v_thread is null then
             return;
-        end if;
-        if p_event.from_status = 'requested' and p_event.actor in ('host', 'co_host') then
-            update public.threads t set answered_at = coalesce(t.answered_at, p_event.at) where t.id = v_thread;
         end if;
     end if;
     v_event := case when p_event.event = 'altered' then 'booking_altered' else 'booking_' || p_event.to_status end;

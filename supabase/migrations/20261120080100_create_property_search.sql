@@ -138,11 +138,14 @@ alter table private.property_search set (autovacuum_vacuum_scale_factor = 0.01, 
 
 alter table private.property_search enable row level security;
 
+-- in PL/pgSQL, which keeps its plan: every refresh of a property calls it
 create function private.property_rating(p_property_id uuid) returns double precision
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    select r.overall::double precision from public.property_ratings r where r.property_id = p_property_id
+begin
+    return (select r.overall from public.property_ratings r where r.property_id = p_property_id);
+end
 $$;
 comment on function private.property_rating is
     'The average rating of a property''s published reviews; null without reviews.';
@@ -225,7 +228,7 @@ cross join lateral (
     join public.amenities a on a.id = pa.amenity_id
     where pa.property_id = p.id
 ) a
-cross join lateral (select private.property_rating(p.id) as rating) g
+cross join lateral (select private.property_rating(p.id) as rating offset 0) g
 cross join lateral (
     select
         greatest(p.early_bird_discount_percent, p.last_minute_discount_percent) as other,

@@ -262,7 +262,7 @@ select is_empty(
     $$select distinct g.grantee || ' ' || g.table_name || ' ' || g.privilege_type from information_schema.column_privileges g
       where g.table_schema = 'private' and g.grantee in ('anon', 'authenticated', 'service_role', 'PUBLIC')
           and (g.privilege_type <> 'SELECT' or g.grantee = 'anon' or g.table_name not in (
-              'bookings', 'co_hosted_bookings', 'readable_bookings', 'ledger_accounts', 'ledger_transactions', 'ledger_entries',
+              'bookings', 'readable_bookings', 'ledger_accounts', 'ledger_transactions', 'ledger_entries',
               'readable_entries', 'stripe_tasks', 'reconciliation_differences'
           ))$$,
     'C17 views read only these private tables, and no API role writes to any'

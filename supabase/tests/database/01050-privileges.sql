@@ -637,7 +637,6 @@ select bag_eq(
         ('payouts r operator: Operators can read any'),
         ('private.bookings r authenticated: Guests, hosts and co-hosts can read their bookings'),
         ('private.bookings r operator: Operators can read any'),
-        ('private.co_hosted_bookings r authenticated: Co-hosts can read theirs'),
         ('private.ledger_entries r authenticated: Parties can read their ledger entries, operators any'),
         ('private.ledger_transactions r authenticated: Readers of an entry can read its transaction'),
         ('private.reconciliation_differences r operator: Operators can read any'),
