@@ -18,7 +18,7 @@ begin
         select
             o.id, o.space_id, o.kind, o.check_in, o.check_out,
             private.footprint(o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after),
-            o.kind = 'booking' and o.property_id = p_property_id and not o.is_pinned and o.check_in > p_today
+            o.kind in ('booking', 'own_booking') and o.property_id = p_property_id and not o.is_pinned and o.check_in > p_today
             -- an overbooked stay waits for the host's decision
             and not exists (
                 select
@@ -33,7 +33,7 @@ begin
             -- no property keeps more than two nights
             o.space_id = any (p_space_ids) and o.check_out > p_from - 3 and o.check_in < p_until + 3
             and (o.expires_at is null or o.expires_at > p_at)
-            and (p_ignore is null or coalesce(o.booking_id, o.host_block_id, o.external_block_id) <> p_ignore);
+            and (p_ignore is null or coalesce(o.booking_id, o.own_booking_id, o.host_block_id, o.external_block_id) <> p_ignore);
 end
 $$;
 comment on function private.unit_rows is
@@ -243,7 +243,7 @@ begin
         (coalesce(p_wanted, array_agg(o.space_id) filter (where o.is_pinned or o.check_in <= v_today), '{}'))[:p_units]
     into v_own, v_wanted
     from public.occupancies o
-    where (o.booking_id = p_ignore or o.host_block_id = p_ignore or o.external_block_id = p_ignore) and o.space_id = any (v_spaces);
+    where p_ignore in (o.booking_id, o.own_booking_id, o.host_block_id, o.external_block_id) and o.space_id = any (v_spaces);
     if cardinality(v_spaces) < p_units or p_kind = 'booking' and exists (
         select
         from public.property_availability_rules r
@@ -265,7 +265,7 @@ begin
             where
                 o.space_id = f.space_id and o.check_out > p_check_in - 3 and o.check_in < p_check_out + 3
                 and (o.expires_at is null or o.expires_at > p_at)
-                and (p_ignore is null or coalesce(o.booking_id, o.host_block_id, o.external_block_id) <> p_ignore)
+                and (p_ignore is null or coalesce(o.booking_id, o.own_booking_id, o.host_block_id, o.external_block_id) <> p_ignore)
                 and private.footprint(o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after) && v_wish
         )
         order by
@@ -341,7 +341,7 @@ begin
                 where
                     o.space_id = u.space_id and o.check_out > m.check_in - 3 and o.check_in < m.check_out + 3
                     and (o.expires_at is null or o.expires_at > p_at)
-                    and (p_ignore is null or coalesce(o.booking_id, o.host_block_id, o.external_block_id) <> p_ignore)
+                    and (p_ignore is null or coalesce(o.booking_id, o.own_booking_id, o.host_block_id, o.external_block_id) <> p_ignore)
                     and private.footprint(o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after) && m.slots
             )
             and not exists (
@@ -441,7 +441,7 @@ begin
     end if;
     with gone as (
         delete from public.occupancies o
-        where p_id = case p_kind when 'booking' then o.booking_id when 'host_block' then o.host_block_id else o.external_block_id end
+        where p_id in (o.booking_id, o.own_booking_id, o.host_block_id, o.external_block_id)
         returning o.space_id, o.is_pinned
     )
     select array_agg(g.space_id) filter (where g.is_pinned) into v_pinned from gone g;
@@ -450,24 +450,26 @@ begin
         v_moved := array(select o from public.occupancies o where o.id = any (v_plan.moved));
         delete from public.occupancies o where o.id = any (v_plan.moved);
         insert into public.occupancies (
-            property_id, space_id, kind, check_in, check_out, preparation_before, preparation_after, expires_at, booking_id, created_at
+            property_id, space_id, kind, check_in, check_out, preparation_before, preparation_after, expires_at, booking_id, own_booking_id,
+            created_at
         )
         select
             o.property_id, m.space_id, o.kind, o.check_in, o.check_out, o.preparation_before, o.preparation_after, o.expires_at, o.booking_id,
-            o.created_at
+            o.own_booking_id, o.created_at
         from unnest(v_moved) o
         join unnest(v_plan.moved, v_plan.moved_to) as m (id, space_id) on m.id = o.id;
     end if;
     insert into public.occupancies (
         property_id, space_id, kind, check_in, check_out, preparation_before, preparation_after, expires_at, is_pinned, booking_id,
-        host_block_id, external_block_id
+        own_booking_id, host_block_id, external_block_id
     )
     select
         p_property.id, u.space_id, p_kind, p_check_in, p_check_out,
         case when p_kind = 'host_block' then 0 else p_property.preparation_nights_before end,
         case when p_kind = 'host_block' then 0 else p_property.preparation_nights_after end,
         p_expires_at, coalesce(u.space_id = any (v_pinned), false), case p_kind when 'booking' then p_id end,
-        case p_kind when 'host_block' then p_id end, case p_kind when 'external_block' then p_id end
+        case p_kind when 'own_booking' then p_id end, case p_kind when 'host_block' then p_id end,
+        case p_kind when 'external_block' then p_id end
     from unnest(v_plan.space_ids) as u (space_id);
     return null;
 end
