@@ -452,7 +452,7 @@ export const errors = {
   events_are_known: {
     status: 422,
     message:
-      "The events of an endpoint are one or more of booking.created, booking.status_changed, booking.altered, review.published, feed.failed, feed.recovered, overbooking.opened and overbooking.closed.",
+      "The events of an endpoint are one or more of booking.created, booking.status_changed, booking.altered, review.published, calendar.changed, feed.failed, feed.recovered, overbooking.opened and overbooking.closed.",
     hint: "Send a list of these names, or leave events out for all.",
   },
   exempt_from_nights_range: {
@@ -469,6 +469,11 @@ export const errors = {
     status: 422,
     message: "Only what is charged per guest can exempt children by age.",
     hint: "Send charge per_guest or per_guest_night, for a fee that is no pet fee, or leave exempt_under_age out.",
+  },
+  external_block_not_found: {
+    status: 422,
+    message: "This property has no stay on a channel with this id.",
+    hint: "Send the id of a row of external_blocks of the same property, and the origin channel.",
   },
   external_url_is_https: {
     status: 422,
@@ -540,6 +545,16 @@ export const errors = {
     status: 404,
     message: "There is no such goodwill.",
     hint: "Send the id of a refund with the reason goodwill that is pending or succeeded.",
+  },
+  guest_contact_is_plain: {
+    status: 422,
+    message: "The contact of a guest has up to 500 characters of plain text.",
+    hint: "Shorten it, and leave out HTML.",
+  },
+  guest_name_is_plain: {
+    status: 422,
+    message: "The name of a guest is one line of up to 200 characters of plain text.",
+    hint: "Shorten it, and leave out HTML.",
   },
   guests_range: {
     status: 422,
@@ -889,6 +904,11 @@ export const errors = {
     message: "This proposal would change nothing.",
     hint: "Send the dates or numbers that should be different.",
   },
+  not_marked_same_guest: {
+    status: 409,
+    message: "This overbooking was not closed as one stay of the same guest.",
+    hint: "Call this only where closed_reason is same_guest.",
+  },
   not_published: {
     status: 422,
     message: "This property cannot be booked now.",
@@ -1043,10 +1063,25 @@ export const errors = {
     message: "None of your properties has this overbooking.",
     hint: "Check the id.",
   },
+  own_bookings_channel_is_named: {
+    status: 422,
+    message: "A stay with the origin channel names its channel, and no other stay does.",
+    hint: "Send channel, such as booking_com, together with the origin channel; else leave it out.",
+  },
+  own_bookings_dates_are_in_order: {
+    status: 422,
+    message: "A stay that you enter has at least one night, between the years 2000 and 2100.",
+    hint: "Send check_in, and as check_out the day of departure.",
+  },
+  own_bookings_owner_pays_nothing: {
+    status: 422,
+    message: "A stay of the owner has no price.",
+    hint: "Leave price out, or send another origin.",
+  },
   own_property: {
     status: 422,
-    message: "You cannot book your own property.",
-    hint: "Block its nights in the calendar instead: POST host_blocks.",
+    message: "You cannot book your own property; enter the stay as an own booking.",
+    hint: "Send it to own_bookings with its origin: phone, walk_in, owner or channel.",
   },
   own_property_not_found: {
     status: 404,

@@ -86,13 +86,13 @@ export interface paths {
     };
     /**
      * Search properties
-     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_children_ages: ages at check-in, for taxes and fees that exempt children by age; without them, total is what it costs with children of 17, the most that it can be. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
+     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. p_units: how many units of a property that has several; prices are for all of them. units_left: how many can be booked for these dates, null without dates. A property must have all p_amenities. p_children_ages: ages at check-in, for taxes and fees that exempt children by age; without them, total is what it costs with children of 17, the most that it can be. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
      */
     get: operations["get_search_properties"];
     put?: never;
     /**
      * Search properties
-     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. A property must have all p_amenities. p_children_ages: ages at check-in, for taxes and fees that exempt children by age; without them, total is what it costs with children of 17, the most that it can be. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
+     * @description Finds published properties that a party can book, a page at a time. Area: a viewport (p_west > p_east crosses the 180th meridian; longitudes beyond 180 go on around the world, and 360 degrees are all of it), p_radius metres around p_latitude and p_longitude, or p_area: a neighbourhood, city, region or country code, or several with commas; accents do not matter. Dates: p_check_in and p_check_out (YYYY-MM-DD), both or none. Flexible dates: p_flexible_days before or after these, or p_month (YYYY-MM) with p_nights or p_weekend (Friday to Sunday); check_in and check_out are then the cheapest dates that can be booked. total is what the guest pays for the stay, as in quote_stay, and rent the sum of its nights, in minor units of currency. p_min_price and p_max_price, in minor units of p_currency, apply to total, without dates to the base price of a night. p_currency is a currency to compare and show prices in, at the newest exchange rates: shown_total and shown_price_per_night, approximate where is_approximate is true; null without a rate. The guest pays total, in currency. p_units: how many units of a property that has several; prices are for all of them. units_left: how many can be booked for these dates, null without dates. A property must have all p_amenities. p_children_ages: ages at check-in, for taxes and fees that exempt children by age; without them, total is what it costs with children of 17, the most that it can be. p_text: words of title, address and description; accents do not matter. p_sort: price (default, except for a circle; converted where currencies differ, and last where there is no rate), distance (default for a circle), rating (unrated last) or recommended (rating, or 4 when unrated; plus 0.5 for instant booking and 0.01 for each amenity). distance is in metres from p_latitude and p_longitude, else from the middle of the viewport or area; null in a viewport or area that is not sorted by it. Next page: send the cursor of the last row as p_after.
      */
     post: operations["call_search_properties"];
     delete?: never;
@@ -158,13 +158,13 @@ export interface paths {
     };
     /**
      * Show a property's calendar
-     * @description Returns a row for each day from p_from up to but not including p_to (YYYY-MM-DD, at most 400 days). free: whether the night can be booked; else reason is past, advance_notice or unavailable. price: of the night, in minor units of currency, before discounts. min_nights, max_nights: for stays that begin on this day. arrival_allowed, departure_allowed: whether a stay may begin or end on this day.
+     * @description Returns a row for each day from p_from up to but not including p_to (YYYY-MM-DD, at most 400 days). free: whether the night can be booked; else reason is past, advance_notice or unavailable. price: of the night, in minor units of currency, before discounts. min_nights, max_nights: for stays that begin on this day. arrival_allowed, departure_allowed: whether a stay may begin or end on this day. units_left: how many units can be booked for the night, at most 1 where the property has one.
      */
     get: operations["get_property_calendar"];
     put?: never;
     /**
      * Show a property's calendar
-     * @description Returns a row for each day from p_from up to but not including p_to (YYYY-MM-DD, at most 400 days). free: whether the night can be booked; else reason is past, advance_notice or unavailable. price: of the night, in minor units of currency, before discounts. min_nights, max_nights: for stays that begin on this day. arrival_allowed, departure_allowed: whether a stay may begin or end on this day.
+     * @description Returns a row for each day from p_from up to but not including p_to (YYYY-MM-DD, at most 400 days). free: whether the night can be booked; else reason is past, advance_notice or unavailable. price: of the night, in minor units of currency, before discounts. min_nights, max_nights: for stays that begin on this day. arrival_allowed, departure_allowed: whether a stay may begin or end on this day. units_left: how many units can be booked for the night, at most 1 where the property has one.
      */
     post: operations["call_property_calendar"];
     delete?: never;
@@ -182,13 +182,13 @@ export interface paths {
     };
     /**
      * List the reasons why a stay cannot be booked
-     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, children_ages_needed, children_ages_invalid, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, currency_not_payable, total_below_minimum, total_above_maximum.
+     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. p_units: how many units of a property that has several. Codes: not_published, invalid_party, no_adult, invalid_units, too_few_adults, too_few_units, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, children_ages_needed, children_ages_invalid, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, unit_pinned, currency_not_payable, total_below_minimum, total_above_maximum.
      */
     get: operations["get_bookability"];
     put?: never;
     /**
      * List the reasons why a stay cannot be booked
-     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. Codes: not_published, invalid_party, no_adult, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, children_ages_needed, children_ages_invalid, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, currency_not_payable, total_below_minimum, total_above_maximum.
+     * @description Says whether a party can book a stay (dates as YYYY-MM-DD): [] when it can, else every reason why not, as [{code, message, ...details}]. p_units: how many units of a property that has several. Codes: not_published, invalid_party, no_adult, invalid_units, too_few_adults, too_few_units, too_many_guests, too_many_infants, too_many_pets, pets_not_allowed, children_not_allowed, children_ages_needed, children_ages_invalid, dates_out_of_range, check_out_before_check_in, past_date, advance_notice, booking_window, check_in_weekday, check_out_weekday, closed_to_arrival, closed_to_departure, min_stay, max_stay, occupied, preparation_before, preparation_after, unit_pinned, currency_not_payable, total_below_minimum, total_above_maximum.
      */
     post: operations["call_bookability"];
     delete?: never;
@@ -206,13 +206,13 @@ export interface paths {
     };
     /**
      * Quote a stay
-     * @description Quotes a stay (dates as YYYY-MM-DD): what guest and host pay, line by line, the cancellation terms, and an id to book with. p_children_ages: ages at check-in, needed where a fee or tax exempts children by age. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.
+     * @description Quotes a stay (dates as YYYY-MM-DD), of p_units units of a property that has several: what guest and host pay, line by line, the cancellation terms, and an id to book with. p_children_ages: ages at check-in, needed where a fee or tax exempts children by age. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.
      */
     get: operations["get_quote_stay"];
     put?: never;
     /**
      * Quote a stay
-     * @description Quotes a stay (dates as YYYY-MM-DD): what guest and host pay, line by line, the cancellation terms, and an id to book with. p_children_ages: ages at check-in, needed where a fee or tax exempts children by age. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.
+     * @description Quotes a stay (dates as YYYY-MM-DD), of p_units units of a property that has several: what guest and host pay, line by line, the cancellation terms, and an id to book with. p_children_ages: ages at check-in, needed where a fee or tax exempts children by age. When the stay cannot be booked, the error lists every reason in its details: 409 when only the nights are taken, else 422.
      */
     post: operations["call_quote_stay"];
     delete?: never;
@@ -402,25 +402,25 @@ export interface paths {
     };
     /**
      * List a property's availability rules
-     * @description Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap.
+     * @description Ranges of dates with a minimum or maximum stay, without arrivals, without departures, or with a limit of units to sell. Ranges of one kind do not overlap.
      */
     get: operations["get_property_availability_rules"];
     put?: never;
     /**
      * Add an availability rule to a property
-     * @description Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap.
+     * @description Ranges of dates with a minimum or maximum stay, without arrivals, without departures, or with a limit of units to sell. Ranges of one kind do not overlap.
      */
     post: operations["post_property_availability_rules"];
     /**
      * Delete an availability rule
-     * @description Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap.
+     * @description Ranges of dates with a minimum or maximum stay, without arrivals, without departures, or with a limit of units to sell. Ranges of one kind do not overlap.
      */
     delete: operations["delete_property_availability_rules"];
     options?: never;
     head?: never;
     /**
      * Change an availability rule
-     * @description Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap.
+     * @description Ranges of dates with a minimum or maximum stay, without arrivals, without departures, or with a limit of units to sell. Ranges of one kind do not overlap.
      */
     patch: operations["patch_property_availability_rules"];
     trace?: never;
@@ -822,25 +822,25 @@ export interface paths {
     };
     /**
      * List your bookings
-     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates, guests or units; DELETE gives up an unpaid hold or request.
      */
     get: operations["get_bookings"];
     put?: never;
     /**
      * Book a stay
-     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates, guests or units; DELETE gives up an unpaid hold or request.
      */
     post: operations["post_bookings"];
     /**
      * Withdraw a booking that is not confirmed
-     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates, guests or units; DELETE gives up an unpaid hold or request.
      */
     delete: operations["delete_bookings"];
     options?: never;
     head?: never;
     /**
      * Propose other dates or guests for a booking
-     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request.
+     * @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates, guests or units; DELETE gives up an unpaid hold or request.
      */
     patch: operations["patch_bookings"];
     trace?: never;
@@ -1513,6 +1513,110 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/rest/v1/rpc/set_units": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Give a property several identical units
+     * @description Makes a property one of several identical units, 2 to 20, each sold once a night, and returns them. Names that exist keep their unit, others are added, units that are not named are removed: 409 when one has stays to come. One name or none makes it a property with one unit again.
+     */
+    post: operations["call_set_units"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/rename_unit": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Rename a unit
+     * @description Gives a unit another name; its stays remain. For the host and co-hosts with level full.
+     */
+    post: operations["call_rename_unit"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/assign_unit": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Move a booking to a unit, or pin it there
+     * @description Moves a booking to a unit; without p_unit_id and p_pin to any free one, if another platform has sold its own. Stays that are in the way move to others if they can. p_pin true: it keeps its unit, whatever other stays need; false: it may move again. p_from_unit_id: which unit to leave, for a booking of several. 409 when the unit cannot be freed. Returns the units of the booking. For the host and co-hosts.
+     */
+    post: operations["call_assign_unit"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/rpc/booking_units": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Show the units of a booking
+     * @description Returns the units of a booking: to the host, co-hosts and operators always, to the guest from the day of check-in, because until then a stay may still move. is_pinned: whether other stays cannot move it.
+     */
+    get: operations["get_booking_units"];
+    put?: never;
+    /**
+     * Show the units of a booking
+     * @description Returns the units of a booking: to the host, co-hosts and operators always, to the guest from the day of check-in, because until then a stay may still move. is_pinned: whether other stays cannot move it.
+     */
+    post: operations["call_booking_units"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/rest/v1/units": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List the units of a property
+     * @description The identical units of a property, such as hotel rooms. Guests book any of them; only the host and co-hosts read this table. set_units and rename_unit write it.
+     */
+    get: operations["get_units"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/rest/v1/property_spaces": {
     parameters: {
       query?: never;
@@ -1576,7 +1680,7 @@ export interface paths {
     put?: never;
     /**
      * Set prices, stays and closed days of many ranges of dates
-     * @description Sets up to 500 ranges of days, all or none, within 1,000 days: [{from, until, price, min_nights, max_nights, closed, closed_to_arrival, closed_to_departure}]. until is the day after the last; later ranges win; a missing key changes nothing, null returns to the season or property, or opens. Closing leaves booked nights alone. Needs calendar rights, for prices full rights. Returns their days as property_calendar does; closed: whether a block has the night.
+     * @description Sets up to 500 ranges of days, all or none, within 1,000 days: [{from, until, price, min_nights, max_nights, units_to_sell, closed, closed_to_arrival, closed_to_departure}]. until is the day after the last; later ranges win; a missing key changes nothing, null returns to the season or property, or opens. units_to_sell: how many units are sold at most, those that are included. Closing leaves booked nights alone; where a property has units, closed is the same as units_to_sell 0. Needs calendar rights, for prices full rights. Returns their days as property_calendar does; closed: whether the host closed the night.
      */
     post: operations["call_set_calendar"];
     delete?: never;
@@ -1744,7 +1848,7 @@ export interface paths {
     put?: never;
     /**
      * Import the calendar of a channel
-     * @description Imports the calendar of a channel, such as airbnb, booking_com or vrbo, from the https address that the channel shows. It is read at once, and every 30 minutes from then on. For the host and co-hosts.
+     * @description Imports the calendar of a channel, such as airbnb, booking_com or vrbo, from the https address that the channel shows. It is read at once, and every 30 minutes from then on. p_unit_id: the unit that it is about; without it a stay there takes any free unit. For the host and co-hosts.
      */
     post: operations["call_create_calendar_feed"];
     delete?: never;
@@ -1928,7 +2032,7 @@ export interface paths {
     put?: never;
     /**
      * Show the calendar link for a channel
-     * @description Returns the path of a property's calendar for a channel, such as airbnb, booking_com or vrbo. After the project's URL it is what the channel imports; who has it can read the calendar. For the host and co-hosts.
+     * @description Returns the path of the calendar of a property, or of one of its units, for a channel, such as airbnb, booking_com or vrbo. After the project's URL it is what the channel imports; who has it can read the calendar. For the host and co-hosts.
      */
     post: operations["call_reveal_calendar_link"];
     delete?: never;
@@ -1948,7 +2052,7 @@ export interface paths {
     put?: never;
     /**
      * Replace the calendar link for a channel
-     * @description Replaces the path of a property's calendar for a channel and returns the new one; the old one stops working. For the host and co-hosts.
+     * @description Replaces the path of the calendar of a property, or of one of its units, for a channel and returns the new one; the old one stops working. For the host and co-hosts.
      */
     post: operations["call_rotate_calendar_link"];
     delete?: never;
@@ -1966,7 +2070,7 @@ export interface paths {
     };
     /**
      * List the taken nights of a property
-     * @description Which nights are taken, with a row for each space that the property takes. Only the database writes it; other people see availability through property_calendar, bookability and search_properties.
+     * @description Which nights are taken, with a row for each space that the property takes, or for each unit of the booking. Only the database writes it; other people see availability through property_calendar, bookability and search_properties.
      */
     get: operations["get_occupancies"];
     put?: never;
@@ -4608,6 +4712,11 @@ export interface components {
        * @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property.
        */
       calendar_id?: string | null;
+      /**
+       * Format: int32
+       * @description Number of identical units, each of which can be booked. Changed by set_units.
+       */
+      unit_count: number;
       /** @description One line of up to 150 characters. */
       title: string;
       /** @description Plain text of up to 10,000 characters. */
@@ -5385,7 +5494,7 @@ export interface components {
       /** @description Conditions: before_check_in ("5 days" or "24 hours": at least that long before check-in, in local time), since_confirmation ("48 hours": at most that long after the confirmation), confirmed_before_check_in ("7 days": confirmed at least that long before check-in), under_nights (the stay has fewer nights). Result: the host keeps the nights stayed and nights_kept more; the guest gets back refund_percent of the others. */
       steps?: unknown;
     };
-    /** @description Ranges of dates with a minimum or maximum stay, without arrivals or without departures. Ranges of one kind do not overlap. */
+    /** @description Ranges of dates with a minimum or maximum stay, without arrivals, without departures, or with a limit of units to sell. Ranges of one kind do not overlap. */
     property_availability_rules: {
       /**
        * Format: uuid
@@ -5401,7 +5510,7 @@ export interface components {
        * @description What the rule limits.
        * @enum {string}
        */
-      kind: "nights" | "closed_to_arrival" | "closed_to_departure";
+      kind: "nights" | "closed_to_arrival" | "closed_to_departure" | "units_to_sell";
       /**
        * Format: date
        * @description First day.
@@ -5422,6 +5531,11 @@ export interface components {
        * @description Maximum stay for check-in during the range; null for that of the season or property.
        */
       max_nights?: number | null;
+      /**
+       * Format: int32
+       * @description How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only.
+       */
+      units_to_sell?: number | null;
       /** Format: date-time */
       created_at: string;
       /** Format: date-time */
@@ -5442,7 +5556,7 @@ export interface components {
        * @description What the rule limits.
        * @enum {string}
        */
-      kind: "nights" | "closed_to_arrival" | "closed_to_departure";
+      kind: "nights" | "closed_to_arrival" | "closed_to_departure" | "units_to_sell";
       /**
        * Format: date
        * @description First day.
@@ -5463,13 +5577,18 @@ export interface components {
        * @description Maximum stay for check-in during the range; null for that of the season or property.
        */
       max_nights?: number | null;
+      /**
+       * Format: int32
+       * @description How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only.
+       */
+      units_to_sell?: number | null;
     };
     "property_availability_rules.update": {
       /**
        * @description What the rule limits.
        * @enum {string}
        */
-      kind?: "nights" | "closed_to_arrival" | "closed_to_departure";
+      kind?: "nights" | "closed_to_arrival" | "closed_to_departure" | "units_to_sell";
       /**
        * Format: date
        * @description First day.
@@ -5490,6 +5609,11 @@ export interface components {
        * @description Maximum stay for check-in during the range; null for that of the season or property.
        */
       max_nights?: number | null;
+      /**
+       * Format: int32
+       * @description How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only.
+       */
+      units_to_sell?: number | null;
     };
     /** @description Prices of single nights, which replace all other prices. Ranges of a property do not overlap. */
     property_date_overrides: {
@@ -6139,7 +6263,7 @@ export interface components {
       /** @description Whether people with the link may join the list and edit it. */
       can_join?: boolean;
     };
-    /** @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates or guests; DELETE gives up an unpaid hold or request. */
+    /** @description Bookings of the caller, as guest or on the host's side, with their present status. POST books a stay: 409 when the nights are taken or the quote is stale, 422 with every broken rule. PATCH proposes other dates, guests or units; DELETE gives up an unpaid hold or request. */
     bookings: {
       /**
        * Format: uuid
@@ -6230,6 +6354,11 @@ export interface components {
        * @description Number of pets.
        */
       pets?: number | null;
+      /**
+       * Format: int32
+       * @description Number of units of the property, 1 unless it has several.
+       */
+      units?: number | null;
       /**
        * @description instant, or request when the host had to accept it.
        * @enum {string|null}
@@ -6329,6 +6458,11 @@ export interface components {
        */
       pets?: number | null;
       /**
+       * Format: int32
+       * @description Number of units of the property, 1 unless it has several.
+       */
+      units?: number | null;
+      /**
        * Format: uuid
        * @description The quote to book with. When the offer has changed, booking answers 409 with the new quote.
        */
@@ -6369,6 +6503,11 @@ export interface components {
        * @description Number of pets.
        */
       pets?: number | null;
+      /**
+       * Format: int32
+       * @description Number of units of the property, 1 unless it has several.
+       */
+      units?: number | null;
     };
     /** @description The lines of a booking, copied from its quote; they sum to its totals. Guest, host and operators can read them; co-hosts cannot, because they show what the host receives. */
     booking_line_items: {
@@ -6501,6 +6640,11 @@ export interface components {
        * @description Proposed number of pets.
        */
       pets: number;
+      /**
+       * Format: int32
+       * @description Proposed number of units.
+       */
+      units: number;
       /** @description Currency of the booking. This is a Foreign Key to `currencies.code`. */
       currency: string;
       /**
@@ -7170,6 +7314,23 @@ export interface components {
       /** Format: date-time */
       updated_at: string;
     };
+    /** @description The identical units of a property, such as hotel rooms. Guests book any of them; only the host and co-hosts read this table. set_units and rename_unit write it. */
+    units: {
+      /**
+       * Format: uuid
+       * @description This is a Primary Key.
+       */
+      id: string;
+      /**
+       * Format: uuid
+       * @description This is a Foreign Key to `properties.id`.
+       */
+      property_id: string;
+      /** @description The name or number on the door. Guests read that of their unit from the day of check-in. */
+      name: string;
+      /** Format: date-time */
+      created_at: string;
+    };
     /** @description The spaces that a property takes: its own, and those of the properties that link_properties made its parts. Properties that share one cannot both be booked. */
     property_spaces: {
       /**
@@ -7444,6 +7605,11 @@ export interface components {
        * @description The day after the last night.
        */
       check_out: string;
+      /**
+       * Format: uuid
+       * @description The unit that is blocked; null for all units of the property. This is a Foreign Key to `units.id`.
+       */
+      unit_id?: string | null;
       /** @description Only the host and co-hosts can read it. */
       note: string;
       /**
@@ -7477,6 +7643,11 @@ export interface components {
        * @description The day after the last night.
        */
       check_out: string;
+      /**
+       * Format: uuid
+       * @description The unit that is blocked; null for all units of the property. This is a Foreign Key to `units.id`.
+       */
+      unit_id?: string | null;
       /** @description Only the host and co-hosts can read it. */
       note?: string;
     };
@@ -7491,6 +7662,11 @@ export interface components {
        * @description The day after the last night.
        */
       check_out?: string;
+      /**
+       * Format: uuid
+       * @description The unit that is blocked; null for all units of the property. This is a Foreign Key to `units.id`.
+       */
+      unit_id?: string | null;
       /** @description Only the host and co-hosts can read it. */
       note?: string;
     };
@@ -7672,6 +7848,11 @@ export interface components {
        * @description The day after the last night.
        */
       check_out: string;
+      /**
+       * Format: uuid
+       * @description The unit that was sold there; null for any unit: one that is free, if there is one. This is a Foreign Key to `units.id`.
+       */
+      unit_id?: string | null;
       /** Format: date-time */
       created_at: string;
       /** Format: date-time */
@@ -7697,6 +7878,11 @@ export interface components {
        * @description The day after the last night.
        */
       check_out: string;
+      /**
+       * Format: uuid
+       * @description The unit that was sold there; null for any unit: one that is free, if there is one. This is a Foreign Key to `units.id`.
+       */
+      unit_id?: string | null;
     };
     "external_blocks.update": {
       /** @description Name of the feed, such as airbnb. */
@@ -7713,6 +7899,11 @@ export interface components {
        * @description The day after the last night.
        */
       check_out?: string;
+      /**
+       * Format: uuid
+       * @description The unit that was sold there; null for any unit: one that is free, if there is one. This is a Foreign Key to `units.id`.
+       */
+      unit_id?: string | null;
     };
     /** @description Calendars of other channels that a property imports, at most 20 a property. Functions create and change them; the nights are in external_blocks. */
     calendar_feeds: {
@@ -7726,6 +7917,11 @@ export interface components {
        * @description This is a Foreign Key to `properties.id`.
        */
       property_id: string;
+      /**
+       * Format: uuid
+       * @description The unit whose calendar it is; null for any unit of the property. This is a Foreign Key to `units.id`.
+       */
+      unit_id?: string | null;
       /** @description The channel, such as airbnb, booking_com or vrbo; the source of its nights in external_blocks. */
       channel: string;
       /** @description The host name of the calendar's address; the rest is secret. */
@@ -7844,7 +8040,7 @@ export interface components {
        */
       reopened_by?: string | null;
     };
-    /** @description Which nights are taken, with a row for each space that the property takes. Only the database writes it; other people see availability through property_calendar, bookability and search_properties. */
+    /** @description Which nights are taken, with a row for each space that the property takes, or for each unit of the booking. Only the database writes it; other people see availability through property_calendar, bookability and search_properties. */
     occupancies: {
       /**
        * Format: int64
@@ -7858,7 +8054,7 @@ export interface components {
       property_id: string;
       /**
        * Format: uuid
-       * @description The property's own space, whose id is the property's, or that of a linked property.
+       * @description The property's own space, whose id is the property's, or that of a linked property; of a property with units, the unit.
        */
       space_id: string;
       /**
@@ -7891,6 +8087,8 @@ export interface components {
        * @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end.
        */
       expires_at?: string | null;
+      /** @description Whether the stay keeps its unit, whatever other stays need. */
+      is_pinned: boolean;
       /** Format: uuid */
       booking_id?: string | null;
       /**
@@ -9293,6 +9491,8 @@ export interface components {
     limit: number;
     "rowFilter.calendar_feeds.id": components["schemas"]["Filter"];
     "rowFilter.calendar_feeds.property_id": components["schemas"]["Filter"];
+    /** @description The unit whose calendar it is; null for any unit of the property. */
+    "rowFilter.calendar_feeds.unit_id": components["schemas"]["Filter"];
     /** @description The channel, such as airbnb, booking_com or vrbo; the source of its nights in external_blocks. */
     "rowFilter.calendar_feeds.channel": components["schemas"]["Filter"];
     /** @description The host name of the calendar's address; the rest is secret. */
@@ -9540,6 +9740,8 @@ export interface components {
     "rowFilter.booking_alterations.infants": components["schemas"]["Filter"];
     /** @description Proposed number of pets. */
     "rowFilter.booking_alterations.pets": components["schemas"]["Filter"];
+    /** @description Proposed number of units. */
+    "rowFilter.booking_alterations.units": components["schemas"]["Filter"];
     /** @description Currency of the booking. */
     "rowFilter.booking_alterations.currency": components["schemas"]["Filter"];
     /** @description What the guest would pay for the booking, in minor units. */
@@ -9574,6 +9776,11 @@ export interface components {
     /** @description Person who wrote this version; null when the service role did. */
     "rowFilter.house_rules.created_by": components["schemas"]["Filter"];
     "rowFilter.house_rules.created_at": components["schemas"]["Filter"];
+    "rowFilter.units.id": components["schemas"]["Filter"];
+    "rowFilter.units.property_id": components["schemas"]["Filter"];
+    /** @description The name or number on the door. Guests read that of their unit from the day of check-in. */
+    "rowFilter.units.name": components["schemas"]["Filter"];
+    "rowFilter.units.created_at": components["schemas"]["Filter"];
     "rowFilter.property_seasons.id": components["schemas"]["Filter"];
     "rowFilter.property_seasons.property_id": components["schemas"]["Filter"];
     /** @description Name of the season, such as "Summer". */
@@ -9641,6 +9848,8 @@ export interface components {
     "rowFilter.host_blocks.check_in": components["schemas"]["Filter"];
     /** @description The day after the last night. */
     "rowFilter.host_blocks.check_out": components["schemas"]["Filter"];
+    /** @description The unit that is blocked; null for all units of the property. */
+    "rowFilter.host_blocks.unit_id": components["schemas"]["Filter"];
     /** @description Only the host and co-hosts can read it. */
     "rowFilter.host_blocks.note": components["schemas"]["Filter"];
     /** @description Who created it; null for the service role. */
@@ -9727,6 +9936,8 @@ export interface components {
     "rowFilter.bookings.infants": components["schemas"]["Filter"];
     /** @description Number of pets. */
     "rowFilter.bookings.pets": components["schemas"]["Filter"];
+    /** @description Number of units of the property, 1 unless it has several. */
+    "rowFilter.bookings.units": components["schemas"]["Filter"];
     /** @description instant, or request when the host had to accept it. */
     "rowFilter.bookings.booking_mode": components["schemas"]["Filter"];
     /** @description ISO 4217 code of every amount. */
@@ -10069,7 +10280,7 @@ export interface components {
     "rowFilter.occupancies.id": components["schemas"]["Filter"];
     /** @description The property that was booked or blocked. */
     "rowFilter.occupancies.property_id": components["schemas"]["Filter"];
-    /** @description The property's own space, whose id is the property's, or that of a linked property. */
+    /** @description The property's own space, whose id is the property's, or that of a linked property; of a property with units, the unit. */
     "rowFilter.occupancies.space_id": components["schemas"]["Filter"];
     /** @description What takes the nights. */
     "rowFilter.occupancies.kind": components["schemas"]["Filter"];
@@ -10083,6 +10294,8 @@ export interface components {
     "rowFilter.occupancies.preparation_after": components["schemas"]["Filter"];
     /** @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end. */
     "rowFilter.occupancies.expires_at": components["schemas"]["Filter"];
+    /** @description Whether the stay keeps its unit, whatever other stays need. */
+    "rowFilter.occupancies.is_pinned": components["schemas"]["Filter"];
     "rowFilter.occupancies.booking_id": components["schemas"]["Filter"];
     /** @description The row of own_bookings. */
     "rowFilter.occupancies.own_booking_id": components["schemas"]["Filter"];
@@ -10141,6 +10354,8 @@ export interface components {
     "rowFilter.property_availability_rules.min_nights": components["schemas"]["Filter"];
     /** @description Maximum stay for check-in during the range; null for that of the season or property. */
     "rowFilter.property_availability_rules.max_nights": components["schemas"]["Filter"];
+    /** @description How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only. */
+    "rowFilter.property_availability_rules.units_to_sell": components["schemas"]["Filter"];
     "rowFilter.property_availability_rules.created_at": components["schemas"]["Filter"];
     "rowFilter.property_availability_rules.updated_at": components["schemas"]["Filter"];
     "rowFilter.notifications.id": components["schemas"]["Filter"];
@@ -10257,6 +10472,8 @@ export interface components {
     "rowFilter.properties.published_at": components["schemas"]["Filter"];
     /** @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property. */
     "rowFilter.properties.calendar_id": components["schemas"]["Filter"];
+    /** @description Number of identical units, each of which can be booked. Changed by set_units. */
+    "rowFilter.properties.unit_count": components["schemas"]["Filter"];
     /** @description One line of up to 150 characters. */
     "rowFilter.properties.title": components["schemas"]["Filter"];
     /** @description Plain text of up to 10,000 characters. */
@@ -10376,6 +10593,8 @@ export interface components {
     "rowFilter.external_blocks.check_in": components["schemas"]["Filter"];
     /** @description The day after the last night. */
     "rowFilter.external_blocks.check_out": components["schemas"]["Filter"];
+    /** @description The unit that was sold there; null for any unit: one that is free, if there is one. */
+    "rowFilter.external_blocks.unit_id": components["schemas"]["Filter"];
     "rowFilter.external_blocks.created_at": components["schemas"]["Filter"];
     "rowFilter.external_blocks.updated_at": components["schemas"]["Filter"];
     "rowFilter.audit_log.id": components["schemas"]["Filter"];
@@ -10693,6 +10912,7 @@ export interface operations {
         p_sort?: string;
         p_south?: number;
         p_text?: string;
+        p_units?: number;
         p_weekend?: boolean;
         p_west?: number;
       };
@@ -10780,6 +11000,8 @@ export interface operations {
             /** Format: int64 */
             shown_price_per_night: number | null;
             is_approximate: boolean | null;
+            /** Format: int32 */
+            units_left: number | null;
           }[];
         };
       };
@@ -10793,7 +11015,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -10865,6 +11096,8 @@ export interface operations {
           /** Format: double */
           p_south?: number;
           p_text?: string;
+          /** Format: int32 */
+          p_units?: number;
           p_weekend?: boolean;
           /** Format: double */
           p_west?: number;
@@ -10950,6 +11183,8 @@ export interface operations {
             /** Format: int64 */
             shown_price_per_night: number | null;
             is_approximate: boolean | null;
+            /** Format: int32 */
+            units_left: number | null;
           }[];
         };
       };
@@ -10963,7 +11198,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11016,6 +11260,7 @@ export interface operations {
         p_room_types?: string;
         p_south?: number;
         p_text?: string;
+        p_units?: number;
         p_weekend?: boolean;
         p_west?: number;
       };
@@ -11048,7 +11293,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11116,6 +11370,8 @@ export interface operations {
           /** Format: double */
           p_south?: number;
           p_text?: string;
+          /** Format: int32 */
+          p_units?: number;
           p_weekend?: boolean;
           /** Format: double */
           p_west?: number;
@@ -11146,7 +11402,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11199,6 +11464,7 @@ export interface operations {
         p_room_types?: string;
         p_south?: number;
         p_text?: string;
+        p_units?: number;
         p_weekend?: boolean;
         p_west?: number;
       };
@@ -11237,7 +11503,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11305,6 +11580,8 @@ export interface operations {
           /** Format: double */
           p_south?: number;
           p_text?: string;
+          /** Format: int32 */
+          p_units?: number;
           p_weekend?: boolean;
           /** Format: double */
           p_west?: number;
@@ -11341,7 +11618,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11389,6 +11675,8 @@ export interface operations {
             max_nights: number | null;
             arrival_allowed: boolean | null;
             departure_allowed: boolean | null;
+            /** Format: int32 */
+            units_left: number | null;
           }[];
         };
       };
@@ -11460,6 +11748,8 @@ export interface operations {
             max_nights: number | null;
             arrival_allowed: boolean | null;
             departure_allowed: boolean | null;
+            /** Format: int32 */
+            units_left: number | null;
           }[];
         };
       };
@@ -11509,6 +11799,7 @@ export interface operations {
         p_pets?: number;
         /** @example 5eed0000-0000-4000-8000-000000000104 */
         p_property_id: string;
+        p_units?: number;
       };
       header?: never;
       path?: never;
@@ -11543,7 +11834,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11552,7 +11843,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11587,6 +11878,8 @@ export interface operations {
           p_pets?: number;
           /** Format: uuid */
           p_property_id: string;
+          /** Format: int32 */
+          p_units?: number;
         };
       };
     };
@@ -11618,7 +11911,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11627,7 +11920,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11655,6 +11948,7 @@ export interface operations {
         p_pets?: number;
         /** @example 5eed0000-0000-4000-8000-000000000104 */
         p_property_id: string;
+        p_units?: number;
       };
       header?: never;
       path?: never;
@@ -11697,6 +11991,11 @@ export interface operations {
             infants: number | null;
             /** Format: int32 */
             pets: number | null;
+            /**
+             * Format: int32
+             * @description Number of units of the property.
+             */
+            units: number | null;
             /** @enum {string|null} */
             booking_mode: "instant" | "request" | null;
             currency: string | null;
@@ -11855,7 +12154,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -11864,7 +12163,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -11899,6 +12198,8 @@ export interface operations {
           p_pets?: number;
           /** Format: uuid */
           p_property_id: string;
+          /** Format: int32 */
+          p_units?: number;
         };
       };
     };
@@ -11938,6 +12239,11 @@ export interface operations {
             infants: number | null;
             /** Format: int32 */
             pets: number | null;
+            /**
+             * Format: int32
+             * @description Number of units of the property.
+             */
+            units: number | null;
             /** @enum {string|null} */
             booking_mode: "instant" | "request" | null;
             currency: string | null;
@@ -12096,7 +12402,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`. */
+      /** @description The request conflicts with existing data. Codes: `occupied`, `preparation_after`, `preparation_before`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12105,7 +12411,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12213,6 +12519,8 @@ export interface operations {
         published_at?: components["parameters"]["rowFilter.properties.published_at"];
         /** @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property. */
         calendar_id?: components["parameters"]["rowFilter.properties.calendar_id"];
+        /** @description Number of identical units, each of which can be booked. Changed by set_units. */
+        unit_count?: components["parameters"]["rowFilter.properties.unit_count"];
         /** @description One line of up to 150 characters. */
         title?: components["parameters"]["rowFilter.properties.title"];
         /** @description Plain text of up to 10,000 characters. */
@@ -12447,6 +12755,8 @@ export interface operations {
         published_at?: components["parameters"]["rowFilter.properties.published_at"];
         /** @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property. */
         calendar_id?: components["parameters"]["rowFilter.properties.calendar_id"];
+        /** @description Number of identical units, each of which can be booked. Changed by set_units. */
+        unit_count?: components["parameters"]["rowFilter.properties.unit_count"];
         /** @description One line of up to 150 characters. */
         title?: components["parameters"]["rowFilter.properties.title"];
         /** @description Plain text of up to 10,000 characters. */
@@ -12591,7 +12901,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `property_was_booked`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -12600,7 +12910,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `attachment_not_found`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `external_block_not_found`, `figures_of_none`, `inquiry_about_own_property`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reason_is_plain`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_properties`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `attachment_not_found`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `external_block_not_found`, `figures_of_none`, `inquiry_about_own_property`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reason_is_plain`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_properties`, `unit_of_another_property`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -12643,6 +12953,8 @@ export interface operations {
         published_at?: components["parameters"]["rowFilter.properties.published_at"];
         /** @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property. */
         calendar_id?: components["parameters"]["rowFilter.properties.calendar_id"];
+        /** @description Number of identical units, each of which can be booked. Changed by set_units. */
+        unit_count?: components["parameters"]["rowFilter.properties.unit_count"];
         /** @description One line of up to 150 characters. */
         title?: components["parameters"]["rowFilter.properties.title"];
         /** @description Plain text of up to 10,000 characters. */
@@ -13715,6 +14027,8 @@ export interface operations {
         min_nights?: components["parameters"]["rowFilter.property_availability_rules.min_nights"];
         /** @description Maximum stay for check-in during the range; null for that of the season or property. */
         max_nights?: components["parameters"]["rowFilter.property_availability_rules.max_nights"];
+        /** @description How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only. */
+        units_to_sell?: components["parameters"]["rowFilter.property_availability_rules.units_to_sell"];
         created_at?: components["parameters"]["rowFilter.property_availability_rules.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_availability_rules.updated_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
@@ -13836,7 +14150,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `property_has_one_unit`, `property_row_limit_exceeded`, `reference_not_found`, `row_sent_twice`, `units_belong_to_their_kind`, `units_to_sell_range`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -13863,6 +14177,8 @@ export interface operations {
         min_nights?: components["parameters"]["rowFilter.property_availability_rules.min_nights"];
         /** @description Maximum stay for check-in during the range; null for that of the season or property. */
         max_nights?: components["parameters"]["rowFilter.property_availability_rules.max_nights"];
+        /** @description How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only. */
+        units_to_sell?: components["parameters"]["rowFilter.property_availability_rules.units_to_sell"];
         created_at?: components["parameters"]["rowFilter.property_availability_rules.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_availability_rules.updated_at"];
       };
@@ -13921,6 +14237,8 @@ export interface operations {
         min_nights?: components["parameters"]["rowFilter.property_availability_rules.min_nights"];
         /** @description Maximum stay for check-in during the range; null for that of the season or property. */
         max_nights?: components["parameters"]["rowFilter.property_availability_rules.max_nights"];
+        /** @description How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only. */
+        units_to_sell?: components["parameters"]["rowFilter.property_availability_rules.units_to_sell"];
         created_at?: components["parameters"]["rowFilter.property_availability_rules.created_at"];
         updated_at?: components["parameters"]["rowFilter.property_availability_rules.updated_at"];
       };
@@ -13981,7 +14299,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `key_is_fixed`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `reference_not_found`, `row_sent_twice`, `value_missing`. */
+      /** @description Rules are broken; `details` lists each. Codes: `dates_are_in_order`, `key_is_fixed`, `max_nights_range`, `min_nights_range`, `nights_are_in_order`, `nights_belong_to_their_kind`, `property_has_one_unit`, `reference_not_found`, `row_sent_twice`, `units_belong_to_their_kind`, `units_to_sell_range`, `value_missing`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16548,6 +16866,8 @@ export interface operations {
         infants?: components["parameters"]["rowFilter.bookings.infants"];
         /** @description Number of pets. */
         pets?: components["parameters"]["rowFilter.bookings.pets"];
+        /** @description Number of units of the property, 1 unless it has several. */
+        units?: components["parameters"]["rowFilter.bookings.units"];
         /** @description instant, or request when the host had to accept it. */
         booking_mode?: components["parameters"]["rowFilter.bookings.booking_mode"];
         /** @description ISO 4217 code of every amount. */
@@ -16709,7 +17029,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `stale_quote`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16718,7 +17038,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `idempotency_key_length`, `idempotency_key_reused`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `own_property`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `idempotency_key_length`, `idempotency_key_reused`, `inquiry_about_own_property`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `own_property`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -16781,6 +17101,8 @@ export interface operations {
         infants?: components["parameters"]["rowFilter.bookings.infants"];
         /** @description Number of pets. */
         pets?: components["parameters"]["rowFilter.bookings.pets"];
+        /** @description Number of units of the property, 1 unless it has several. */
+        units?: components["parameters"]["rowFilter.bookings.units"];
         /** @description instant, or request when the host had to accept it. */
         booking_mode?: components["parameters"]["rowFilter.bookings.booking_mode"];
         /** @description ISO 4217 code of every amount. */
@@ -16868,7 +17190,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -16940,6 +17262,8 @@ export interface operations {
         infants?: components["parameters"]["rowFilter.bookings.infants"];
         /** @description Number of pets. */
         pets?: components["parameters"]["rowFilter.bookings.pets"];
+        /** @description Number of units of the property, 1 unless it has several. */
+        units?: components["parameters"]["rowFilter.bookings.units"];
         /** @description instant, or request when the host had to accept it. */
         booking_mode?: components["parameters"]["rowFilter.bookings.booking_mode"];
         /** @description ISO 4217 code of every amount. */
@@ -17031,7 +17355,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `currency_changed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17040,7 +17364,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `no_change`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `no_change`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17173,6 +17497,8 @@ export interface operations {
         infants?: components["parameters"]["rowFilter.booking_alterations.infants"];
         /** @description Proposed number of pets. */
         pets?: components["parameters"]["rowFilter.booking_alterations.pets"];
+        /** @description Proposed number of units. */
+        units?: components["parameters"]["rowFilter.booking_alterations.units"];
         /** @description Currency of the booking. */
         currency?: components["parameters"]["rowFilter.booking_alterations.currency"];
         /** @description What the guest would pay for the booking, in minor units. */
@@ -17294,7 +17620,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `space_of_another_property`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `space_of_another_property`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17303,7 +17629,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17386,7 +17712,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `space_of_another_property`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nights_released`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `proposal_not_open`, `review_is_published`, `space_of_another_property`, `stale_proposal`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17395,7 +17721,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `attachment_not_found`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `currency_not_payable`, `dates_out_of_range`, `inquiry_about_own_property`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `pets_not_allowed`, `reason_is_plain`, `stay_has_begun`, `stay_would_be_over`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `total_above_maximum`, `total_below_minimum`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -17846,7 +18172,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -17939,7 +18265,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20063,7 +20389,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `attachment_not_found`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `inquiry_about_own_property`, `invalid_parts`, `key_is_fixed`, `max_guests_missing`, `parts_go_round`, `parts_of_another_host`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reason_is_plain`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_spaces`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `attachment_not_found`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `inquiry_about_own_property`, `invalid_parts`, `key_is_fixed`, `max_guests_missing`, `parts_go_round`, `parts_of_another_host`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reason_is_plain`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_spaces`, `units_have_no_parts`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -20182,6 +20508,411 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
+      default: components["responses"]["default"];
+    };
+  };
+  call_set_units: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_names: string[];
+          /** Format: uuid */
+          p_property_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["units"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `property_status_change_not_allowed`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `own_property_not_found`, `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `first_unit_remains`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `property_currency_in_use`, `property_starts_as_draft`, `property_status_change_impossible`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `address_missing`, `amount_not_in_steps`, `attachment_not_found`, `avatar_not_found`, `base_price_missing`, `bathrooms_missing`, `bedrooms_missing`, `beds_missing`, `cancellation_policy_of_another_host`, `currency_missing`, `currency_not_payable`, `description_too_short`, `display_name_is_reserved`, `external_block_not_found`, `inquiry_about_own_property`, `invalid_units_list`, `key_is_fixed`, `max_guests_missing`, `photo_missing`, `price_above_maximum`, `price_below_minimum`, `property_type_missing`, `reason_is_plain`, `reference_not_found`, `room_type_missing`, `street_missing`, `suspension_reason_missing`, `time_zone_missing`, `too_many_spaces`, `unit_of_another_property`, `units_share_spaces`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_rename_unit: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          p_name: string;
+          /** Format: uuid */
+          p_unit_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["units"];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description It does not exist, or the caller cannot see it. Codes: `unit_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `unit_name_taken`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `invalid_units_list`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  call_assign_unit: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_booking_id: string;
+          /** Format: uuid */
+          p_from_unit_id?: string;
+          p_pin?: boolean;
+          /** Format: uuid */
+          p_unit_id?: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: uuid */
+            unit_id: string | null;
+            name: string | null;
+            is_pinned: boolean | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`, `transition_not_yours`. */
+      403: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description It does not exist, or the caller cannot see it. Codes: `booking_not_found`, `property_not_found`, `thread_not_found`. */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_has_no_unit`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `unit_of_another_property`, `value_too_long`. */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description There were too many requests of this kind. Try again later. Codes: `too_many_inquiries`, `too_many_messages`, `too_many_reports`. */
+      429: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description The server is busy. Nothing was changed. Try again. Codes: `server_busy`. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      default: components["responses"]["default"];
+    };
+  };
+  get_booking_units: {
+    parameters: {
+      query: {
+        p_booking_id: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: uuid */
+            unit_id: string | null;
+            name: string | null;
+            is_pinned: boolean | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      404: components["responses"]["404"];
+      default: components["responses"]["default"];
+    };
+  };
+  call_booking_units: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": {
+          /** Format: uuid */
+          p_booking_id: string;
+        };
+      };
+    };
+    responses: {
+      /** @description The result. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            /** Format: uuid */
+            unit_id: string | null;
+            name: string | null;
+            is_pinned: boolean | null;
+          }[];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      404: components["responses"]["404"];
+      default: components["responses"]["default"];
+    };
+  };
+  get_units: {
+    parameters: {
+      query?: {
+        id?: components["parameters"]["rowFilter.units.id"];
+        property_id?: components["parameters"]["rowFilter.units.property_id"];
+        /** @description The name or number on the door. Guests read that of their unit from the day of check-in. */
+        name?: components["parameters"]["rowFilter.units.name"];
+        created_at?: components["parameters"]["rowFilter.units.created_at"];
+        /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
+        select?: components["parameters"]["select"];
+        /** @description Columns to sort by: `created_at.desc,id`. */
+        order?: components["parameters"]["order"];
+        /** @description The number of rows to skip. */
+        offset?: components["parameters"]["offset"];
+        /** @description The largest number of rows. */
+        limit?: components["parameters"]["limit"];
+      };
+      header?: {
+        /** @description First and last row, from 0: `0-19`. */
+        Range?: components["parameters"]["range"];
+        /** @description `items`. */
+        "Range-Unit"?: components["parameters"]["rangeUnit"];
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The rows. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["units"][];
+        };
+      };
+      /** @description The part of the rows that `limit` or `Range` asks for. */
+      206: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["units"][];
+        };
+      };
+      /** @description The request is malformed. Codes: `estimate_not_allowed`. */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      401: components["responses"]["401"];
+      406: components["responses"]["406"];
+      416: components["responses"]["416"];
       default: components["responses"]["default"];
     };
   };
@@ -20648,6 +21379,8 @@ export interface operations {
             max_nights: number | null;
             arrival_allowed: boolean | null;
             departure_allowed: boolean | null;
+            /** Format: int32 */
+            units_left: number | null;
             closed: boolean | null;
           }[];
         };
@@ -20680,7 +21413,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `dates_overlap`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `dates_overlap`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -20689,7 +21422,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_not_in_steps`, `attachment_not_found`, `calendar_nights_not_in_order`, `calendar_range_not_in_order`, `calendar_ranges_invalid`, `calendar_span_too_long`, `closed_to_arrival`, `closed_to_departure`, `currency_differs_from_property`, `inquiry_about_own_property`, `key_is_fixed`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_row_limit_exceeded`, `reason_is_plain`, `reference_not_found`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `amount_not_in_steps`, `attachment_not_found`, `calendar_nights_not_in_order`, `calendar_range_not_in_order`, `calendar_ranges_invalid`, `calendar_span_too_long`, `closed_to_arrival`, `closed_to_departure`, `currency_differs_from_property`, `inquiry_about_own_property`, `key_is_fixed`, `price_above_maximum`, `price_below_minimum`, `property_has_no_currency`, `property_has_one_unit`, `property_row_limit_exceeded`, `reason_is_plain`, `reference_not_found`, `unit_of_another_property`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21058,6 +21791,8 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.host_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.host_blocks.check_out"];
+        /** @description The unit that is blocked; null for all units of the property. */
+        unit_id?: components["parameters"]["rowFilter.host_blocks.unit_id"];
         /** @description Only the host and co-hosts can read it. */
         note?: components["parameters"]["rowFilter.host_blocks.note"];
         /** @description Who created it; null for the service role. */
@@ -21184,7 +21919,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21193,7 +21928,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `host_blocks_dates_are_in_order`, `inquiry_about_own_property`, `note_is_plain`, `property_row_limit_exceeded`, `reason_is_plain`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `host_blocks_dates_are_in_order`, `inquiry_about_own_property`, `note_is_plain`, `property_row_limit_exceeded`, `reason_is_plain`, `reference_not_found`, `row_sent_twice`, `unit_of_another_property`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21232,6 +21967,8 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.host_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.host_blocks.check_out"];
+        /** @description The unit that is blocked; null for all units of the property. */
+        unit_id?: components["parameters"]["rowFilter.host_blocks.unit_id"];
         /** @description Only the host and co-hosts can read it. */
         note?: components["parameters"]["rowFilter.host_blocks.note"];
         /** @description Who created it; null for the service role. */
@@ -21305,6 +22042,8 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.host_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.host_blocks.check_out"];
+        /** @description The unit that is blocked; null for all units of the property. */
+        unit_id?: components["parameters"]["rowFilter.host_blocks.unit_id"];
         /** @description Only the host and co-hosts can read it. */
         note?: components["parameters"]["rowFilter.host_blocks.note"];
         /** @description Who created it; null for the service role. */
@@ -21369,7 +22108,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21378,7 +22117,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `host_blocks_dates_are_in_order`, `inquiry_about_own_property`, `key_is_fixed`, `note_is_plain`, `reason_is_plain`, `reference_not_found`, `row_sent_twice`, `value_missing`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `host_blocks_dates_are_in_order`, `inquiry_about_own_property`, `key_is_fixed`, `note_is_plain`, `reason_is_plain`, `reference_not_found`, `row_sent_twice`, `unit_of_another_property`, `value_missing`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -21561,7 +22300,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21782,7 +22521,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21834,6 +22573,8 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.external_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.external_blocks.check_out"];
+        /** @description The unit that was sold there; null for any unit: one that is free, if there is one. */
+        unit_id?: components["parameters"]["rowFilter.external_blocks.unit_id"];
         created_at?: components["parameters"]["rowFilter.external_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.external_blocks.updated_at"];
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
@@ -21956,7 +22697,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -21965,7 +22706,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `inquiry_about_own_property`, `reason_is_plain`, `unit_of_another_property`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22008,6 +22749,8 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.external_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.external_blocks.check_out"];
+        /** @description The unit that was sold there; null for any unit: one that is free, if there is one. */
+        unit_id?: components["parameters"]["rowFilter.external_blocks.unit_id"];
         created_at?: components["parameters"]["rowFilter.external_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.external_blocks.updated_at"];
       };
@@ -22064,7 +22807,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_exists`, `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22116,6 +22859,8 @@ export interface operations {
         check_in?: components["parameters"]["rowFilter.external_blocks.check_in"];
         /** @description The day after the last night. */
         check_out?: components["parameters"]["rowFilter.external_blocks.check_out"];
+        /** @description The unit that was sold there; null for any unit: one that is free, if there is one. */
+        unit_id?: components["parameters"]["rowFilter.external_blocks.unit_id"];
         created_at?: components["parameters"]["rowFilter.external_blocks.created_at"];
         updated_at?: components["parameters"]["rowFilter.external_blocks.updated_at"];
       };
@@ -22176,7 +22921,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22185,7 +22930,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `external_block_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `external_block_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `unit_of_another_property`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22220,6 +22965,8 @@ export interface operations {
       query?: {
         id?: components["parameters"]["rowFilter.calendar_feeds.id"];
         property_id?: components["parameters"]["rowFilter.calendar_feeds.property_id"];
+        /** @description The unit whose calendar it is; null for any unit of the property. */
+        unit_id?: components["parameters"]["rowFilter.calendar_feeds.unit_id"];
         /** @description The channel, such as airbnb, booking_com or vrbo; the source of its nights in external_blocks. */
         channel?: components["parameters"]["rowFilter.calendar_feeds.channel"];
         /** @description The host name of the calendar's address; the rest is secret. */
@@ -22311,6 +23058,8 @@ export interface operations {
           p_channel: string;
           /** Format: uuid */
           p_property_id: string;
+          /** Format: uuid */
+          p_unit_id?: string;
           p_url: string;
         };
       };
@@ -22344,7 +23093,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `feed_url_is_https`, `property_row_limit_exceeded`. */
+      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `feed_url_is_https`, `property_row_limit_exceeded`, `unit_of_another_property`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -22409,7 +23158,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `feed_is_paused`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `feed_is_paused`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22501,7 +23250,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `feed_is_paused`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `feed_is_paused`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22593,7 +23342,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `feed_is_paused`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `feed_is_paused`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22685,7 +23434,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `feed_is_paused`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `feed_is_paused`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22976,7 +23725,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `overbooking_closed`. */
+      /** @description The request conflicts with existing data. Codes: `overbooking_closed`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -22985,7 +23734,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23041,7 +23790,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `overbooking_closed`. */
+      /** @description The request conflicts with existing data. Codes: `overbooking_closed`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -23050,7 +23799,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23075,6 +23824,8 @@ export interface operations {
           p_channel: string;
           /** Format: uuid */
           p_property_id: string;
+          /** Format: uuid */
+          p_unit_id?: string;
         };
       };
     };
@@ -23107,7 +23858,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `too_many_calendar_links`. */
+      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `too_many_calendar_links`, `unit_of_another_property`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23141,6 +23892,8 @@ export interface operations {
           p_channel: string;
           /** Format: uuid */
           p_property_id: string;
+          /** Format: uuid */
+          p_unit_id?: string;
         };
       };
     };
@@ -23173,7 +23926,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `too_many_calendar_links`. */
+      /** @description Rules are broken; `details` lists each. Codes: `channel_is_slug`, `too_many_calendar_links`, `unit_of_another_property`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -23200,7 +23953,7 @@ export interface operations {
         id?: components["parameters"]["rowFilter.occupancies.id"];
         /** @description The property that was booked or blocked. */
         property_id?: components["parameters"]["rowFilter.occupancies.property_id"];
-        /** @description The property's own space, whose id is the property's, or that of a linked property. */
+        /** @description The property's own space, whose id is the property's, or that of a linked property; of a property with units, the unit. */
         space_id?: components["parameters"]["rowFilter.occupancies.space_id"];
         /** @description What takes the nights. */
         kind?: components["parameters"]["rowFilter.occupancies.kind"];
@@ -23214,6 +23967,8 @@ export interface operations {
         preparation_after?: components["parameters"]["rowFilter.occupancies.preparation_after"];
         /** @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end. */
         expires_at?: components["parameters"]["rowFilter.occupancies.expires_at"];
+        /** @description Whether the stay keeps its unit, whatever other stays need. */
+        is_pinned?: components["parameters"]["rowFilter.occupancies.is_pinned"];
         booking_id?: components["parameters"]["rowFilter.occupancies.booking_id"];
         /** @description The row of own_bookings. */
         own_booking_id?: components["parameters"]["rowFilter.occupancies.own_booking_id"];
@@ -25181,6 +25936,8 @@ export interface operations {
           /** Format: double */
           p_south?: number;
           p_text?: string;
+          /** Format: int32 */
+          p_units?: number;
           p_weekend?: boolean;
           /** Format: double */
           p_west?: number;
@@ -25216,7 +25973,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `figures_of_none`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `too_many_properties`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `figures_of_none`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`, `too_many_properties`, `unknown_amenity`, `unknown_cancellation_policy`, `unknown_currency`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -25260,6 +26026,8 @@ export interface operations {
           p_pets?: number;
           /** Format: uuid */
           p_property_id: string;
+          /** Format: int32 */
+          p_units?: number;
         };
       };
     };
@@ -25283,7 +26051,16 @@ export interface operations {
         };
       };
       404: components["responses"]["404"];
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description The request conflicts with existing data. Codes: `unit_pinned`. */
+      409: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Error"];
+        };
+      };
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -29369,7 +30146,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -30347,7 +31124,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `orphan_closed`, `orphan_disputed`, `orphan_is_transfer`, `orphan_not_due`, `orphan_not_paid`, `orphan_partly_refunded`, `orphan_stay_over`, `orphan_stay_unknown`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `orphan_closed`, `orphan_disputed`, `orphan_is_transfer`, `orphan_not_due`, `orphan_not_paid`, `orphan_partly_refunded`, `orphan_stay_over`, `orphan_stay_unknown`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31957,7 +32734,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_has_stays`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -31966,7 +32743,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `external_block_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `value_too_long`. */
+      /** @description Rules are broken; `details` lists each. Codes: `attachment_not_found`, `external_block_not_found`, `inquiry_about_own_property`, `key_is_fixed`, `reason_is_plain`, `unit_of_another_property`, `value_too_long`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -32592,7 +33369,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `due_below_minimum`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `charge_unexplained`, `due_below_minimum`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `nothing_due`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -32774,7 +33551,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;
@@ -33344,7 +34121,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_already_has_status`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `occupied`, `overbooking_closed`, `payment_amount_differs`, `payout_rate_not_of_quote`, `preparation_after`, `preparation_before`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`, `unit_pinned`. */
       409: {
         headers: {
           [name: string]: unknown;

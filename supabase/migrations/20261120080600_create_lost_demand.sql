@@ -91,7 +91,7 @@ as $$
     ) b
     join public.properties p on p.id = p_property_ids[b.number]
     cross join lateral private.price_stay(
-        p, p_check_in, private.night_prices(p, p_check_in, p_check_out), p_adults + p_children, p_pets, now(), p_units
+        p, p_check_in, private.night_prices(p, p_check_in, p_check_out), p_adults + p_children, p_pets, now(), p_units => p_units
     ) s
     cross join unnest(b.codes) as c (code)
     where

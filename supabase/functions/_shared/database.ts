@@ -3478,6 +3478,7 @@ export type Database = {
           status_reason: string | null;
           time_zone: string | null;
           title: string;
+          unit_count: number;
           updated_at: string;
           weekend_price: number | null;
           weekly_discount_percent: number;
