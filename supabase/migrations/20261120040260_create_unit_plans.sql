@@ -243,7 +243,9 @@ begin
         (coalesce(p_wanted, array_agg(o.space_id) filter (where o.is_pinned or o.check_in <= v_today), '{}'))[:p_units]
     into v_own, v_wanted
     from public.occupancies o
-    where p_ignore in (o.booking_id, o.own_booking_id, o.host_block_id, o.external_block_id) and o.space_id = any (v_spaces);
+    where
+        (o.booking_id = p_ignore or o.own_booking_id = p_ignore or o.host_block_id = p_ignore or o.external_block_id = p_ignore)
+        and o.space_id = any (v_spaces);
     if cardinality(v_spaces) < p_units or p_kind = 'booking' and exists (
         select
         from public.property_availability_rules r
@@ -441,7 +443,7 @@ begin
     end if;
     with gone as (
         delete from public.occupancies o
-        where p_id in (o.booking_id, o.own_booking_id, o.host_block_id, o.external_block_id)
+        where o.booking_id = p_id or o.own_booking_id = p_id or o.host_block_id = p_id or o.external_block_id = p_id
         returning o.space_id, o.is_pinned
     )
     select array_agg(g.space_id) filter (where g.is_pinned) into v_pinned from gone g;

@@ -194,9 +194,13 @@ declare
     v_code text;
 begin
     select p.* into v_property
-    from private.bookings b
+    from (
+        select b.property_id from private.bookings b where b.id = p_booking_id
+        union all
+        select b.property_id from public.own_bookings b where b.id = p_booking_id
+    ) b
     cross join lateral private.lock_property(b.property_id) p
-    where b.id = p_booking_id and (auth.uid() is null or b.property_id in (select private.my_properties('calendar')));
+    where (auth.uid() is null or b.property_id in (select private.my_properties('calendar')));
     if v_property.id is null then
         perform private.raise_error('booking_not_found');
     elsif p_unit_id is not null and not exists (
@@ -204,17 +208,21 @@ begin
     ) then
         perform private.raise_error('unit_of_another_property');
     end if;
-    v_own := array(select o.space_id from public.occupancies o where o.booking_id = p_booking_id order by 1);
+    v_own := array(
+        select o.space_id from public.occupancies o where o.booking_id = p_booking_id or o.own_booking_id = p_booking_id order by 1
+    );
     -- with one unit, it is the one to leave; with several, one that stays where it is needs no name
     p_from_unit_id := coalesce(p_from_unit_id, case when p_unit_id = any (v_own) then p_unit_id when cardinality(v_own) = 1 then v_own[1] end);
-    select o.* into v_stay from public.occupancies o where o.booking_id = p_booking_id and o.space_id = p_from_unit_id;
+    select o.* into v_stay
+    from public.occupancies o
+    where (o.booking_id = p_booking_id or o.own_booking_id = p_booking_id) and o.space_id = p_from_unit_id;
     if v_stay.id is null or v_property.unit_count = 1 or v_stay.check_out <= (now() at time zone v_property.time_zone)::date then
         perform private.raise_error('booking_has_no_unit');
     end if;
     if p_unit_id is distinct from v_stay.space_id and (p_unit_id is not null or p_pin is null) then
         -- null: any other one, where no other night of this booking is
         v_code := private.place_in_units(
-            v_property, 'booking', p_booking_id, v_stay.check_in, v_stay.check_out, cardinality(v_own),
+            v_property, v_stay.kind, p_booking_id, v_stay.check_in, v_stay.check_out, cardinality(v_own),
             array_remove(v_own, p_from_unit_id) || array_remove(array[p_unit_id], null), v_stay.expires_at
         );
         if p_unit_id = any (v_own) then
@@ -228,7 +236,7 @@ begin
     end if;
     update public.occupancies o set is_pinned = p_pin
     where
-        o.booking_id = p_booking_id and p_pin is not null and o.is_pinned <> p_pin
+        (o.booking_id = p_booking_id or o.own_booking_id = p_booking_id) and p_pin is not null and o.is_pinned <> p_pin
         and o.space_id = coalesce(p_unit_id, p_from_unit_id);
 end
 $$;
@@ -242,15 +250,18 @@ as $$
 begin
     return query
         select u.id, u.name, o.is_pinned
-        from private.bookings b
-        join public.occupancies o on o.booking_id = b.id
+        from (
+            select b.property_id, b.guest_id, b.status in ('confirmed', 'completed') and (now() at time zone b.time_zone)::date >= b.check_in as has_begun
+            from private.bookings b
+            where b.id = p_booking_id
+            union all
+            select b.property_id, null, false from public.own_bookings b where b.id = p_booking_id
+        ) b
+        join public.occupancies o on o.booking_id = p_booking_id or o.own_booking_id = p_booking_id
         join public.units u on u.id = o.space_id and u.property_id = b.property_id
         where
-            b.id = p_booking_id
-            and (
-                auth.uid() is null or (select private.is_operator()) or b.property_id in (select private.my_properties('calendar'))
-                or b.guest_id = auth.uid() and b.status in ('confirmed', 'completed') and (now() at time zone b.time_zone)::date >= b.check_in
-            )
+            auth.uid() is null or (select private.is_operator()) or b.property_id in (select private.my_properties('calendar'))
+            or b.has_begun and b.guest_id = auth.uid()
         order by u.name, u.id;
 end
 $$;
@@ -265,7 +276,7 @@ as $$
 $$;
 grant execute on function public.booking_units to authenticated, service_role;
 comment on function public.booking_units is
-    'Returns the units of a booking: to the host, co-hosts and operators always, to the guest from the day of check-in, because until then a stay may still move. is_pinned: whether other stays cannot move it.';
+    'Returns the units of a booking or own booking: to the host, co-hosts and operators always, to the guest from the day of check-in, because until then a stay may still move. is_pinned: whether other stays cannot move it.';
 
 create function public.assign_unit(p_booking_id uuid, p_unit_id uuid default null, p_pin boolean default null, p_from_unit_id uuid default null)
 returns table (unit_id uuid, name text, is_pinned boolean)
@@ -277,4 +288,4 @@ as $$
 $$;
 grant execute on function public.assign_unit to authenticated, service_role;
 comment on function public.assign_unit is
-    'Moves a booking to a unit; without p_unit_id and p_pin to any free one, if another platform has sold its own. Stays that are in the way move to others if they can. p_pin true: it keeps its unit, whatever other stays need; false: it may move again. p_from_unit_id: which unit to leave, for a booking of several. 409 when the unit cannot be freed. Returns the units of the booking. For the host and co-hosts.';
+    'Moves a booking or own booking to a unit; without p_unit_id and p_pin to any free one, if another platform has sold its own. Stays that are in the way move to others if they can. p_pin true: it keeps its unit, whatever other stays need; false: it may move again. p_from_unit_id: which unit to leave, for a booking of several. 409 when the unit cannot be freed. Returns the units of the booking. For the host and co-hosts.';
