@@ -159,7 +159,7 @@ as $$
 declare
     v_code text;
 begin
-    v_code := private.place_in_units(
+    v_code := private.allot_units(
         p_property, p_kind, p_id, p_check_in, p_check_out, 1, array_remove(array[p_unit_id], null), null
     );
     if v_code is not null then

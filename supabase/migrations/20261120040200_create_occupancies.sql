@@ -337,7 +337,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-    if private.place_in_units(p_property, 'booking', p_booking_id, p_check_in, p_check_out, p_units, null, p_expires_at) is not null then
+    if private.allot_units(p_property, 'booking', p_booking_id, p_check_in, p_check_out, p_units, null, p_expires_at) is not null then
         perform private.raise_errors(private.count_refused_stay(
             private.unit_conflicts(p_property, p_check_in, p_check_out, p_units, p_booking_id, clock_timestamp())
         ));

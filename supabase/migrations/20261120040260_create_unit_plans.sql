@@ -1,5 +1,5 @@
 -- Purpose: which unit of a property a stay gets, and which other stays move for it.
--- Touches: private.unit_plan, unit_rows, unit_nights, arrange_units, plan_units, units_are_taken, unit_conflicts, place_in_units.
+-- Touches: private.unit_plan, unit_rows, unit_nights, arrange_units, plan_units, units_are_taken, unit_conflicts, allot_units.
 -- Watch: plan_units decides for search, bookability and booking alike. A stay always has its units, so that the exclusion constraint of
 -- occupancies proves that no more are sold than there are; until it begins or is pinned, another stay may move it.
 
@@ -116,9 +116,9 @@ as $$
 declare
     v_plan private.unit_plan;
     v_window daterange;
-    -- of each unit what cannot move, and then also what was placed
+    -- of each unit what cannot move, and then also what was arranged
     v_busy int4multirange[];
-    -- the stays to place, by check-in; ids below 0 are the wish
+    -- the stays to arrange, by check-in; ids below 0 are the wish
     v_ids bigint[];
     v_slots int4multirange[];
     v_ends integer[];
@@ -143,18 +143,18 @@ begin
     where r @> p_check_in;
     v_window := coalesce(v_window, daterange(p_check_in - 2, p_check_out + 2));
     with taken as materialized (
-        select r.*, r.is_movable and r.check_in >= lower(v_window) and r.check_out <= upper(v_window) as is_placed
+        select r.*, r.is_movable and r.check_in >= lower(v_window) and r.check_out <= upper(v_window) as is_arranged
         from private.unit_rows(p_property.id, p_space_ids, lower(v_window), upper(v_window), p_today, p_ignore, p_at) r
     ),
     fixed as (
         select t.space_id, range_agg(s.slots) as slots
         from taken t
         cross join lateral unnest(t.slots) as s (slots)
-        where not t.is_placed
+        where not t.is_arranged
         group by t.space_id
     ),
     stays as (
-        select t.id, t.check_in, t.check_out, t.slots, t.space_id from taken t where t.is_placed
+        select t.id, t.check_in, t.check_out, t.slots, t.space_id from taken t where t.is_arranged
         union all
         select -g.n, p_check_in, p_check_out, p_wish, p_wanted[g.n] from generate_series(1, p_units) as g (n)
     )
@@ -215,7 +215,7 @@ begin
 end
 $$;
 comment on function private.arrange_units is
-    'Part of plan_units: places the wish and all stays that may have to move for it, in the order of their check-in, and goes back where one finds no unit. After 3,000 steps it gives up.';
+    'Part of plan_units: finds units for the wish and all stays that may have to move for it, in the order of their check-in, and goes back where one finds no unit. After 3,000 steps it gives up.';
 
 create function private.plan_units(
     p_property public.properties, p_kind public.occupancy_kind, p_check_in date, p_check_out date, p_units integer, p_wanted uuid[],
@@ -404,7 +404,7 @@ $$;
 comment on function private.unit_conflicts is
     'Why a property with units has none for a stay: occupied with the nights that have too few left, else unit_pinned.';
 
-create function private.place_in_units(
+create function private.allot_units(
     p_property public.properties, p_kind public.occupancy_kind, p_id uuid, p_check_in date, p_check_out date, p_units integer,
     p_wanted uuid[], p_expires_at timestamptz
 ) returns text
@@ -437,7 +437,7 @@ begin
     if p_kind = 'external_block' and exists (
         select from public.occupancies o where o.external_block_id = p_id and array[o.space_id] = v_plan.space_ids
     ) then
-        -- in place, so that its overbookings stay the same cases
+        -- updated, so that its overbookings stay the same cases
         update public.occupancies o set check_in = p_check_in, check_out = p_check_out where o.external_block_id = p_id;
         return null;
     end if;
@@ -448,7 +448,7 @@ begin
     )
     select array_agg(g.space_id) filter (where g.is_pinned) into v_pinned from gone g;
     if cardinality(v_plan.moved) > 0 then
-        -- written anew, because the constraint would compare two stays that change places
+        -- written again, because the constraint would compare two stays that swap units
         v_moved := array(select o from public.occupancies o where o.id = any (v_plan.moved));
         delete from public.occupancies o where o.id = any (v_plan.moved);
         insert into public.occupancies (
@@ -476,5 +476,5 @@ begin
     return null;
 end
 $$;
-comment on function private.place_in_units is
+comment on function private.allot_units is
     'Gives a booking or block its units for these nights instead of those it has, and moves other stays as planned; or returns why it cannot. A stay on another platform then comes over others. The property is locked.';

@@ -221,7 +221,7 @@ begin
     end if;
     if p_unit_id is distinct from v_stay.space_id and (p_unit_id is not null or p_pin is null) then
         -- null: any other one, where no other night of this booking is
-        v_code := private.place_in_units(
+        v_code := private.allot_units(
             v_property, v_stay.kind, p_booking_id, v_stay.check_in, v_stay.check_out, cardinality(v_own),
             array_remove(v_own, p_from_unit_id) || array_remove(array[p_unit_id], null), v_stay.expires_at
         );

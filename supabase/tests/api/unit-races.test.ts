@@ -90,7 +90,6 @@ it("sells no unit twice to eight clients, which see no deadlock and no error but
   } finally {
     await Promise.all(clients.map((client) => client.end()));
   }
-  console.log(JSON.stringify(countByValue(outcomes)));
   expect(Object.keys(countByValue(outcomes)).sort()).toEqual(["PT409", "ok"]);
 
   const kept = await sql<

@@ -26,7 +26,7 @@ export function allFit(movable: UnitStay[], fixed: UnitStay[][]): boolean {
   const stays = [...movable].sort((a, b) => a.from - b.from || b.until - a.until);
   const units = fixed.map((unit) => [...unit]);
   let steps = 0;
-  const place = (k: number): boolean => {
+  const arrange = (k: number): boolean => {
     const stay = stays[k];
     if (stay === undefined) return true;
     steps += 1;
@@ -42,10 +42,10 @@ export function allFit(movable: UnitStay[], fixed: UnitStay[][]): boolean {
       if (tried.has(key)) continue;
       tried.add(key);
       unit.push(stay);
-      if (place(k + 1)) return true;
+      if (arrange(k + 1)) return true;
       unit.pop();
     }
     return false;
   };
-  return place(0);
+  return arrange(0);
 }
