@@ -68,7 +68,11 @@ const take = () =>
   });
 
 /** Runs a worker that takes the feed once. */
-async function sync(listener: RequestListener, afterRead = async () => {}) {
+async function sync(
+  listener: RequestListener,
+  afterRead = async () => {},
+  onFailure: (code: string) => void = () => {},
+) {
   answer = listener;
   const batches = [await take()];
   const store = createFeedStore(service());
@@ -77,7 +81,12 @@ async function sync(listener: RequestListener, afterRead = async () => {}) {
     take: async () => batches.shift() ?? [],
     async record(due, given) {
       await afterRead();
-      return store.record(due, given);
+      try {
+        return await store.record(due, given);
+      } catch (error) {
+        onFailure((error as { code: string }).code);
+        throw error;
+      }
     },
     get: (url, headers) => get(url, headers),
     now: Date.now,
@@ -185,6 +194,79 @@ it("reads again after a worker was killed between reading and recording", async 
   expect(row?.wait).toBeLessThanOrEqual(120);
   await sync(sends(calendar(["a", 30, 33])));
   expect(await taken()).toEqual([[dayAhead(30), dayAhead(33)]]);
+});
+
+const soldElsewhere = "These nights were sold on another platform.";
+const book = (guest: Person, property_id: string, from: number, until: number) =>
+  guest.client
+    .from("bookings")
+    .insert({ property_id, check_in: dayAhead(from), check_out: dayAhead(until), adults: 1 })
+    .select("id")
+    .single();
+const bookingOf = async (guest: Person, id: string | undefined) =>
+  (
+    await guest.client
+      .from("bookings")
+      .select("status, status_reason")
+      .eq("id", id ?? "")
+      .single()
+      .throwOnError()
+  ).data;
+
+it("wins over holds for the same nights, whoever comes first", { timeout: 120_000 }, async () => {
+  const guests = await Promise.all(Array.from({ length: 6 }, (_, n) => signUp(`Guest${n}`)));
+  const stays: [string, number, number][] = [];
+  let [refused, ended] = [0, 0];
+  for (const [round, guest] of guests.entries()) {
+    const from = 30 + 5 * round;
+    stays.push([`s${round}`, from, from + 3]);
+    // half of the holds are there before, the others come at the same moment
+    const early = round % 2 === 0 ? await book(guest, property, from + 1, from + 4) : undefined;
+    expect(early?.error ?? null).toBeNull();
+    const [late] = await Promise.all([
+      early ?? book(guest, property, from + 1, from + 4),
+      sync(sends(calendar(...stays))),
+    ]);
+    if (late.error === null) {
+      expect(await bookingOf(guest, late.data.id)).toEqual({
+        status: "expired",
+        status_reason: soldElsewhere,
+      });
+      ended += 1;
+    } else {
+      expect(late.error.code).toBe("PT409");
+      expect(late.error.details).toContain('"occupied"');
+      refused += 1;
+    }
+    expect(await taken()).toEqual(stays.map(([, since, end]) => [dayAhead(since), dayAhead(end)]));
+    expect((await health()).last_error).toBeNull();
+  }
+  expect([ended >= 3, ended + refused]).toEqual([true, 6]);
+  const [rest] = await sql<{ holds: number }[]>`
+    select count(*)::integer as holds from public.occupancies
+    where property_id = ${property} and kind <> 'external_block' and (expires_at is null or expires_at > now())`;
+  expect(rest?.holds).toBe(0);
+});
+
+it("survives a linked property that another transaction has locked, and ends its hold later", async () => {
+  const rooms = [await createBookable(host), await createBookable(host)];
+  await host.client.rpc("link_properties", { p_property_id: property, p_part_ids: rooms }).throwOnError();
+  const guest = await signUp("Gus");
+  const { data: hold } = await book(guest, rooms[0] ?? "", 31, 34).throwOnError();
+  let failures: string[] = [];
+  await sql.begin(async (other) => {
+    await other`select from public.properties where id = ${rooms[0] ?? ""} for no key update`;
+    await sync(sends(calendar(["a", 30, 33])), undefined, (code) => failures.push(code));
+  });
+  expect(failures).toEqual(["PT503"]);
+  expect([await taken(), (await health()).failures]).toEqual([[], 0]);
+  expect((await bookingOf(guest, hold.id)).status).toBe("awaiting_payment");
+  // the feed is not lost: it is due again within 2 minutes
+  failures = [];
+  await sync(sends(calendar(["a", 30, 33])), undefined, (code) => failures.push(code));
+  expect(failures).toEqual([]);
+  expect(await taken()).toEqual([[dayAhead(30), dayAhead(33)]]);
+  expect(await bookingOf(guest, hold.id)).toEqual({ status: "expired", status_reason: soldElsewhere });
 });
 
 it("is read at once by the stack's own worker when a host creates it", async () => {

@@ -20,7 +20,7 @@ from world, unnest(array[
     'http://ics.example/x', 'https://ics.example:8443/x', 'https://127.0.0.1/x', 'https://[::ffff:10.0.0.1]/x', 'https://user@ics.example/', 'https://db.internal/', null
 ]) as u;
 select tests.throws_code(format('select public.create_calendar_feed(%L, %L, %L)', home, 'Airbnb!', 'https://ics.example/x'), 'channel_is_slug', 'F04 a channel is a slug') from world;
-update world set feed = (public.create_calendar_feed(home, 'vrbo', ' webcal://ics.example/secret.ics?s=1 ')).id;
+update world set feed = (public.create_calendar_feed(home, 'vrbo', ' webcal://ics.example/secret.ics?s=1&nonTentative ')).id;
 select results_eq(
     'select channel, masked_url, is_paused, failures, last_good_at is null from public.calendar_feeds',
     $$values ('vrbo', 'https://ics.example/…', false, 0, true)$$, 'F05 a host imports a calendar and sees its host name alone'
@@ -44,7 +44,7 @@ select throws_ok(format('select public.create_calendar_feed(%L, %L, %L)', home, 
 -- The worker
 select tests.act_as('service_role');
 create temporary table taken on commit drop as select * from public.take_due_feeds();
-select results_eq('select url, time_zone, etag from taken', $$values ('https://ics.example/secret.ics?s=1', 'Europe/Lisbon', null::text)$$, 'F18 the worker gets the address and the zone');
+select results_eq('select url, time_zone, etag from taken', $$values ('https://ics.example/secret.ics?s=1&nonTentative', 'Europe/Lisbon', null::text)$$, 'F18 the worker gets the address and the zone');
 select is_empty('select from public.take_due_feeds()', 'F19 a second worker gets nothing');
 select is((select public.record_feed_sync(feed_id, gen_random_uuid(), '{"error": "late"}') from taken), false, 'F20 an earlier run changes nothing');
 
