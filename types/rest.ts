@@ -10251,7 +10251,7 @@ export interface operations {
         p_bathrooms?: number;
         p_bedrooms?: number;
         p_beds?: number;
-        p_booking_mode?: string;
+        p_booking_mode?: "instant" | "request";
         /** @description A list: `{first,second}`. */
         p_cancellation_policies?: string;
         /** @example 2027-06-04 */
@@ -10413,9 +10413,12 @@ export interface operations {
           p_bedrooms?: number;
           /** Format: int32 */
           p_beds?: number;
-          p_booking_mode?: string;
+          /** @enum {string} */
+          p_booking_mode?: "instant" | "request";
           p_cancellation_policies?: string[];
+          /** Format: date */
           p_check_in?: string;
+          /** Format: date */
           p_check_out?: string;
           /** Format: int32 */
           p_children?: number;
@@ -10443,10 +10446,36 @@ export interface operations {
           p_north?: number;
           /** Format: int32 */
           p_pets?: number;
-          p_property_types?: string[];
+          p_property_types?: (
+            | "apartment"
+            | "house"
+            | "condominium"
+            | "townhouse"
+            | "loft"
+            | "villa"
+            | "bungalow"
+            | "cabin"
+            | "cottage"
+            | "chalet"
+            | "guesthouse"
+            | "guest_suite"
+            | "serviced_apartment"
+            | "aparthotel"
+            | "hotel"
+            | "hostel"
+            | "bed_and_breakfast"
+            | "farm_stay"
+            | "tiny_house"
+            | "treehouse"
+            | "boat"
+            | "camper"
+            | "tent"
+            | "castle"
+            | "other"
+          )[];
           /** Format: double */
           p_radius?: number;
-          p_room_types?: string[];
+          p_room_types?: ("entire_home" | "private_room" | "hotel_room" | "shared_room")[];
           p_sort?: string;
           /** Format: double */
           p_south?: number;
@@ -10573,7 +10602,7 @@ export interface operations {
         p_bathrooms?: number;
         p_bedrooms?: number;
         p_beds?: number;
-        p_booking_mode?: string;
+        p_booking_mode?: "instant" | "request";
         /** @description A list: `{first,second}`. */
         p_cancellation_policies?: string;
         /** @example 2027-06-04 */
@@ -10664,9 +10693,12 @@ export interface operations {
           p_bedrooms?: number;
           /** Format: int32 */
           p_beds?: number;
-          p_booking_mode?: string;
+          /** @enum {string} */
+          p_booking_mode?: "instant" | "request";
           p_cancellation_policies?: string[];
+          /** Format: date */
           p_check_in?: string;
+          /** Format: date */
           p_check_out?: string;
           /** Format: int32 */
           p_children?: number;
@@ -10692,10 +10724,36 @@ export interface operations {
           p_north?: number;
           /** Format: int32 */
           p_pets?: number;
-          p_property_types?: string[];
+          p_property_types?: (
+            | "apartment"
+            | "house"
+            | "condominium"
+            | "townhouse"
+            | "loft"
+            | "villa"
+            | "bungalow"
+            | "cabin"
+            | "cottage"
+            | "chalet"
+            | "guesthouse"
+            | "guest_suite"
+            | "serviced_apartment"
+            | "aparthotel"
+            | "hotel"
+            | "hostel"
+            | "bed_and_breakfast"
+            | "farm_stay"
+            | "tiny_house"
+            | "treehouse"
+            | "boat"
+            | "camper"
+            | "tent"
+            | "castle"
+            | "other"
+          )[];
           /** Format: double */
           p_radius?: number;
-          p_room_types?: string[];
+          p_room_types?: ("entire_home" | "private_room" | "hotel_room" | "shared_room")[];
           /** Format: double */
           p_south?: number;
           p_text?: string;
@@ -10753,7 +10811,7 @@ export interface operations {
         p_bathrooms?: number;
         p_bedrooms?: number;
         p_beds?: number;
-        p_booking_mode?: string;
+        p_booking_mode?: "instant" | "request";
         /** @description A list: `{first,second}`. */
         p_cancellation_policies?: string;
         /** @example 2027-06-04 */
@@ -10850,9 +10908,12 @@ export interface operations {
           p_bedrooms?: number;
           /** Format: int32 */
           p_beds?: number;
-          p_booking_mode?: string;
+          /** @enum {string} */
+          p_booking_mode?: "instant" | "request";
           p_cancellation_policies?: string[];
+          /** Format: date */
           p_check_in?: string;
+          /** Format: date */
           p_check_out?: string;
           /** Format: int32 */
           p_children?: number;
@@ -10878,10 +10939,36 @@ export interface operations {
           p_north?: number;
           /** Format: int32 */
           p_pets?: number;
-          p_property_types?: string[];
+          p_property_types?: (
+            | "apartment"
+            | "house"
+            | "condominium"
+            | "townhouse"
+            | "loft"
+            | "villa"
+            | "bungalow"
+            | "cabin"
+            | "cottage"
+            | "chalet"
+            | "guesthouse"
+            | "guest_suite"
+            | "serviced_apartment"
+            | "aparthotel"
+            | "hotel"
+            | "hostel"
+            | "bed_and_breakfast"
+            | "farm_stay"
+            | "tiny_house"
+            | "treehouse"
+            | "boat"
+            | "camper"
+            | "tent"
+            | "castle"
+            | "other"
+          )[];
           /** Format: double */
           p_radius?: number;
-          p_room_types?: string[];
+          p_room_types?: ("entire_home" | "private_room" | "hotel_room" | "shared_room")[];
           /** Format: double */
           p_south?: number;
           p_text?: string;
@@ -11012,9 +11099,11 @@ export interface operations {
     requestBody: {
       content: {
         "application/json": {
+          /** Format: date */
           p_from: string;
           /** Format: uuid */
           p_property_id: string;
+          /** Format: date */
           p_to: string;
         };
       };
@@ -11154,7 +11243,9 @@ export interface operations {
         "application/json": {
           /** Format: int32 */
           p_adults?: number;
+          /** Format: date */
           p_check_in: string;
+          /** Format: date */
           p_check_out: string;
           /** Format: int32 */
           p_children?: number;
@@ -11461,7 +11552,9 @@ export interface operations {
         "application/json": {
           /** Format: int32 */
           p_adults?: number;
+          /** Format: date */
           p_check_in: string;
+          /** Format: date */
           p_check_out: string;
           /** Format: int32 */
           p_children?: number;
@@ -18104,7 +18197,7 @@ export interface operations {
       query: {
         p_amount: number;
         p_booking_id: string;
-        p_borne_by?: string;
+        p_borne_by?: "host" | "platform";
       };
       header?: never;
       path?: never;
@@ -18189,7 +18282,8 @@ export interface operations {
           p_amount: number;
           /** Format: uuid */
           p_booking_id: string;
-          p_borne_by?: string;
+          /** @enum {string} */
+          p_borne_by?: "host" | "platform";
         };
       };
     };
@@ -18271,7 +18365,8 @@ export interface operations {
           p_amount: number;
           /** Format: uuid */
           p_booking_id: string;
-          p_borne_by?: string;
+          /** @enum {string} */
+          p_borne_by?: "host" | "platform";
           p_reason: string;
         };
       };
@@ -23243,8 +23338,10 @@ export interface operations {
         "application/json": {
           p_by?: string;
           p_currency?: string;
+          /** Format: date */
           p_from: string;
           p_properties?: string[];
+          /** Format: date */
           p_until: string;
         };
       };
@@ -23719,8 +23816,10 @@ export interface operations {
     requestBody: {
       content: {
         "application/json": {
+          /** Format: date */
           p_from: string;
           p_properties?: string[];
+          /** Format: date */
           p_until: string;
         };
       };
@@ -23820,9 +23919,12 @@ export interface operations {
           p_bedrooms?: number;
           /** Format: int32 */
           p_beds?: number;
-          p_booking_mode?: string;
+          /** @enum {string} */
+          p_booking_mode?: "instant" | "request";
           p_cancellation_policies?: string[];
+          /** Format: date */
           p_check_in?: string;
+          /** Format: date */
           p_check_out?: string;
           /** Format: int32 */
           p_children?: number;
@@ -23852,10 +23954,36 @@ export interface operations {
           p_pets?: number;
           /** Format: uuid */
           p_property_id?: string;
-          p_property_types?: string[];
+          p_property_types?: (
+            | "apartment"
+            | "house"
+            | "condominium"
+            | "townhouse"
+            | "loft"
+            | "villa"
+            | "bungalow"
+            | "cabin"
+            | "cottage"
+            | "chalet"
+            | "guesthouse"
+            | "guest_suite"
+            | "serviced_apartment"
+            | "aparthotel"
+            | "hotel"
+            | "hostel"
+            | "bed_and_breakfast"
+            | "farm_stay"
+            | "tiny_house"
+            | "treehouse"
+            | "boat"
+            | "camper"
+            | "tent"
+            | "castle"
+            | "other"
+          )[];
           /** Format: double */
           p_radius?: number;
-          p_room_types?: string[];
+          p_room_types?: ("entire_home" | "private_room" | "hotel_room" | "shared_room")[];
           p_sort?: string;
           /** Format: double */
           p_south?: number;
@@ -23928,7 +24056,9 @@ export interface operations {
         "application/json": {
           /** Format: int32 */
           p_adults?: number;
+          /** Format: date */
           p_check_in: string;
+          /** Format: date */
           p_check_out: string;
           /** Format: int32 */
           p_children?: number;
@@ -24136,6 +24266,7 @@ export interface operations {
           p_extra_guest_price?: number;
           /** Format: int32 */
           p_extra_guests_after?: number;
+          /** Format: date */
           p_from: string;
           /** Format: int32 */
           p_last_minute_days?: number;
@@ -24145,6 +24276,7 @@ export interface operations {
           p_monthly_discount_percent?: number;
           p_night_percent?: number;
           p_properties?: string[];
+          /** Format: date */
           p_until: string;
           /** Format: int64 */
           p_weekend_price?: number;
@@ -24392,8 +24524,10 @@ export interface operations {
       content: {
         "application/json": {
           p_cancellation_policy_id: string;
+          /** Format: date */
           p_from: string;
           p_properties?: string[];
+          /** Format: date */
           p_until: string;
         };
       };
@@ -27863,7 +27997,8 @@ export interface operations {
           p_reason?: string;
           /** Format: uuid */
           p_review_id: string;
-          p_state: string;
+          /** @enum {string} */
+          p_state: "visible" | "in_review" | "removed";
         };
       };
     };
@@ -28494,7 +28629,8 @@ export interface operations {
     requestBody: {
       content: {
         "application/json": {
-          p_borne_by: string;
+          /** @enum {string} */
+          p_borne_by: "host" | "platform";
           /** Format: uuid */
           p_refund_id: string;
         };
