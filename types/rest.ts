@@ -10881,7 +10881,7 @@ export interface operations {
         p_bathrooms?: number;
         p_bedrooms?: number;
         p_beds?: number;
-        p_booking_mode?: string;
+        p_booking_mode?: "instant" | "request";
         /** @description A list: `{first,second}`. */
         p_cancellation_policies?: string;
         /** @example 2027-06-04 */
@@ -11057,9 +11057,12 @@ export interface operations {
           p_bedrooms?: number;
           /** Format: int32 */
           p_beds?: number;
-          p_booking_mode?: string;
+          /** @enum {string} */
+          p_booking_mode?: "instant" | "request";
           p_cancellation_policies?: string[];
+          /** Format: date */
           p_check_in?: string;
+          /** Format: date */
           p_check_out?: string;
           /** Format: int32 */
           p_children?: number;
@@ -11088,10 +11091,36 @@ export interface operations {
           p_north?: number;
           /** Format: int32 */
           p_pets?: number;
-          p_property_types?: string[];
+          p_property_types?: (
+            | "apartment"
+            | "house"
+            | "condominium"
+            | "townhouse"
+            | "loft"
+            | "villa"
+            | "bungalow"
+            | "cabin"
+            | "cottage"
+            | "chalet"
+            | "guesthouse"
+            | "guest_suite"
+            | "serviced_apartment"
+            | "aparthotel"
+            | "hotel"
+            | "hostel"
+            | "bed_and_breakfast"
+            | "farm_stay"
+            | "tiny_house"
+            | "treehouse"
+            | "boat"
+            | "camper"
+            | "tent"
+            | "castle"
+            | "other"
+          )[];
           /** Format: double */
           p_radius?: number;
-          p_room_types?: string[];
+          p_room_types?: ("entire_home" | "private_room" | "hotel_room" | "shared_room")[];
           p_sort?: string;
           /** Format: double */
           p_south?: number;
@@ -11231,7 +11260,7 @@ export interface operations {
         p_bathrooms?: number;
         p_bedrooms?: number;
         p_beds?: number;
-        p_booking_mode?: string;
+        p_booking_mode?: "instant" | "request";
         /** @description A list: `{first,second}`. */
         p_cancellation_policies?: string;
         /** @example 2027-06-04 */
@@ -11334,9 +11363,12 @@ export interface operations {
           p_bedrooms?: number;
           /** Format: int32 */
           p_beds?: number;
-          p_booking_mode?: string;
+          /** @enum {string} */
+          p_booking_mode?: "instant" | "request";
           p_cancellation_policies?: string[];
+          /** Format: date */
           p_check_in?: string;
+          /** Format: date */
           p_check_out?: string;
           /** Format: int32 */
           p_children?: number;
@@ -11363,10 +11395,36 @@ export interface operations {
           p_north?: number;
           /** Format: int32 */
           p_pets?: number;
-          p_property_types?: string[];
+          p_property_types?: (
+            | "apartment"
+            | "house"
+            | "condominium"
+            | "townhouse"
+            | "loft"
+            | "villa"
+            | "bungalow"
+            | "cabin"
+            | "cottage"
+            | "chalet"
+            | "guesthouse"
+            | "guest_suite"
+            | "serviced_apartment"
+            | "aparthotel"
+            | "hotel"
+            | "hostel"
+            | "bed_and_breakfast"
+            | "farm_stay"
+            | "tiny_house"
+            | "treehouse"
+            | "boat"
+            | "camper"
+            | "tent"
+            | "castle"
+            | "other"
+          )[];
           /** Format: double */
           p_radius?: number;
-          p_room_types?: string[];
+          p_room_types?: ("entire_home" | "private_room" | "hotel_room" | "shared_room")[];
           /** Format: double */
           p_south?: number;
           p_text?: string;
@@ -11435,7 +11493,7 @@ export interface operations {
         p_bathrooms?: number;
         p_bedrooms?: number;
         p_beds?: number;
-        p_booking_mode?: string;
+        p_booking_mode?: "instant" | "request";
         /** @description A list: `{first,second}`. */
         p_cancellation_policies?: string;
         /** @example 2027-06-04 */
@@ -11544,9 +11602,12 @@ export interface operations {
           p_bedrooms?: number;
           /** Format: int32 */
           p_beds?: number;
-          p_booking_mode?: string;
+          /** @enum {string} */
+          p_booking_mode?: "instant" | "request";
           p_cancellation_policies?: string[];
+          /** Format: date */
           p_check_in?: string;
+          /** Format: date */
           p_check_out?: string;
           /** Format: int32 */
           p_children?: number;
@@ -11573,10 +11634,36 @@ export interface operations {
           p_north?: number;
           /** Format: int32 */
           p_pets?: number;
-          p_property_types?: string[];
+          p_property_types?: (
+            | "apartment"
+            | "house"
+            | "condominium"
+            | "townhouse"
+            | "loft"
+            | "villa"
+            | "bungalow"
+            | "cabin"
+            | "cottage"
+            | "chalet"
+            | "guesthouse"
+            | "guest_suite"
+            | "serviced_apartment"
+            | "aparthotel"
+            | "hotel"
+            | "hostel"
+            | "bed_and_breakfast"
+            | "farm_stay"
+            | "tiny_house"
+            | "treehouse"
+            | "boat"
+            | "camper"
+            | "tent"
+            | "castle"
+            | "other"
+          )[];
           /** Format: double */
           p_radius?: number;
-          p_room_types?: string[];
+          p_room_types?: ("entire_home" | "private_room" | "hotel_room" | "shared_room")[];
           /** Format: double */
           p_south?: number;
           p_text?: string;
@@ -11720,9 +11807,11 @@ export interface operations {
     requestBody: {
       content: {
         "application/json": {
+          /** Format: date */
           p_from: string;
           /** Format: uuid */
           p_property_id: string;
+          /** Format: date */
           p_to: string;
         };
       };
@@ -11867,7 +11956,9 @@ export interface operations {
         "application/json": {
           /** Format: int32 */
           p_adults?: number;
+          /** Format: date */
           p_check_in: string;
+          /** Format: date */
           p_check_out: string;
           /** Format: int32 */
           p_children?: number;
@@ -12187,7 +12278,9 @@ export interface operations {
         "application/json": {
           /** Format: int32 */
           p_adults?: number;
+          /** Format: date */
           p_check_in: string;
+          /** Format: date */
           p_check_out: string;
           /** Format: int32 */
           p_children?: number;
@@ -18883,7 +18976,7 @@ export interface operations {
       query: {
         p_amount: number;
         p_booking_id: string;
-        p_borne_by?: string;
+        p_borne_by?: "host" | "platform";
       };
       header?: never;
       path?: never;
@@ -18968,7 +19061,8 @@ export interface operations {
           p_amount: number;
           /** Format: uuid */
           p_booking_id: string;
-          p_borne_by?: string;
+          /** @enum {string} */
+          p_borne_by?: "host" | "platform";
         };
       };
     };
@@ -19050,7 +19144,8 @@ export interface operations {
           p_amount: number;
           /** Format: uuid */
           p_booking_id: string;
-          p_borne_by?: string;
+          /** @enum {string} */
+          p_borne_by?: "host" | "platform";
           p_reason: string;
         };
       };
@@ -25263,8 +25358,10 @@ export interface operations {
         "application/json": {
           p_by?: string;
           p_currency?: string;
+          /** Format: date */
           p_from: string;
           p_properties?: string[];
+          /** Format: date */
           p_until: string;
         };
       };
@@ -25794,8 +25891,10 @@ export interface operations {
     requestBody: {
       content: {
         "application/json": {
+          /** Format: date */
           p_from: string;
           p_properties?: string[];
+          /** Format: date */
           p_until: string;
         };
       };
@@ -25895,9 +25994,12 @@ export interface operations {
           p_bedrooms?: number;
           /** Format: int32 */
           p_beds?: number;
-          p_booking_mode?: string;
+          /** @enum {string} */
+          p_booking_mode?: "instant" | "request";
           p_cancellation_policies?: string[];
+          /** Format: date */
           p_check_in?: string;
+          /** Format: date */
           p_check_out?: string;
           /** Format: int32 */
           p_children?: number;
@@ -25928,10 +26030,36 @@ export interface operations {
           p_pets?: number;
           /** Format: uuid */
           p_property_id?: string;
-          p_property_types?: string[];
+          p_property_types?: (
+            | "apartment"
+            | "house"
+            | "condominium"
+            | "townhouse"
+            | "loft"
+            | "villa"
+            | "bungalow"
+            | "cabin"
+            | "cottage"
+            | "chalet"
+            | "guesthouse"
+            | "guest_suite"
+            | "serviced_apartment"
+            | "aparthotel"
+            | "hotel"
+            | "hostel"
+            | "bed_and_breakfast"
+            | "farm_stay"
+            | "tiny_house"
+            | "treehouse"
+            | "boat"
+            | "camper"
+            | "tent"
+            | "castle"
+            | "other"
+          )[];
           /** Format: double */
           p_radius?: number;
-          p_room_types?: string[];
+          p_room_types?: ("entire_home" | "private_room" | "hotel_room" | "shared_room")[];
           p_sort?: string;
           /** Format: double */
           p_south?: number;
@@ -26015,7 +26143,9 @@ export interface operations {
         "application/json": {
           /** Format: int32 */
           p_adults?: number;
+          /** Format: date */
           p_check_in: string;
+          /** Format: date */
           p_check_out: string;
           /** Format: int32 */
           p_children?: number;
@@ -26235,6 +26365,7 @@ export interface operations {
           p_extra_guest_price?: number;
           /** Format: int32 */
           p_extra_guests_after?: number;
+          /** Format: date */
           p_from: string;
           /** Format: int32 */
           p_last_minute_days?: number;
@@ -26244,6 +26375,7 @@ export interface operations {
           p_monthly_discount_percent?: number;
           p_night_percent?: number;
           p_properties?: string[];
+          /** Format: date */
           p_until: string;
           /** Format: int64 */
           p_weekend_price?: number;
@@ -26491,8 +26623,10 @@ export interface operations {
       content: {
         "application/json": {
           p_cancellation_policy_id: string;
+          /** Format: date */
           p_from: string;
           p_properties?: string[];
+          /** Format: date */
           p_until: string;
         };
       };
@@ -29962,7 +30096,8 @@ export interface operations {
           p_reason?: string;
           /** Format: uuid */
           p_review_id: string;
-          p_state: string;
+          /** @enum {string} */
+          p_state: "visible" | "in_review" | "removed";
         };
       };
     };
@@ -30593,7 +30728,8 @@ export interface operations {
     requestBody: {
       content: {
         "application/json": {
-          p_borne_by: string;
+          /** @enum {string} */
+          p_borne_by: "host" | "platform";
           /** Format: uuid */
           p_refund_id: string;
         };

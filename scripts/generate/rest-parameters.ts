@@ -27,17 +27,27 @@ const schemas: Record<string, Schema> = {
   "Range-Unit": { type: "string", const: "items" },
 };
 
-const operators = [
-  "(eq|neq|gte?|lte?|i?like|i?match)(\\((any|all)\\))?",
-  "in|is|isdistinct|c[sd]|ov|s[lr]|nx[rl]|adj",
-  "(pl|ph|w)?fts(\\([a-z_]+\\))?",
+const element = String.raw`[^{}",\\\s]+`;
+/** A list as Postgres writes it, whose elements need no quotes. */
+const list = String.raw`\{(${element}(,${element})*)?\}`;
+const member = String.raw`("[^"\\]*"|[^",()]*)`;
+
+const compared = "(eq|neq|gte?|lte?|i?like|i?match)";
+/** Operators with their values, as far as those are not any text. */
+const filters = [
+  String.raw`${compared}\.`,
+  String.raw`${compared}\((any|all)\)\.${list}$`,
+  String.raw`in\.\(${member}(,${member})*\)$`,
+  String.raw`is\.(null|true|false|unknown)$`,
+  String.raw`(isdistinct|c[sd]|ov|s[lr]|nx[rl]|adj)\.`,
+  String.raw`(pl|ph|w)?fts(\([a-z_]+\))?\.`,
 ].join("|");
 
 /** The filters of columns. A filter is text, whatever the column's type. */
 export const filterSchema: Schema = {
   type: "string",
   description: "An operator and a value: `eq.Lisboa`, `lt.10000`, `in.(draft,paused)`, `not.is.null`.",
-  pattern: `^(not\\.)?(${operators})\\.`,
+  pattern: `^(not\\.)?(${filters})`,
 };
 
 const answers = {
@@ -99,7 +109,7 @@ export function argumentParameters({ properties = {}, required = [] }: Schema): 
     ...(schema.type === "array"
       ? {
           description: "A list: `{first,second}`.",
-          schema: { type: "string", pattern: '^\\{([^{}",\\\\\\s]+(,[^{}",\\\\\\s]+)*)?\\}$' },
+          schema: { type: "string", pattern: `^${list}$` },
         }
       : { schema }),
   }));

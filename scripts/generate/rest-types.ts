@@ -24,7 +24,7 @@ const scalars: Record<string, Schema> = {
 /** The schema of a type by its name, such as `uuid`, `public.room_type` or `text[]`; rows of tables are references. */
 export function typeSchema(name: string, facts: RestFacts): Schema {
   if (name.endsWith("[]")) return { type: "array", items: typeSchema(name.slice(0, -2), facts) };
-  const own = facts.types[name];
+  const own = facts.types[name] ?? facts.types[`public.${name}`]; // PostgREST writes arguments without the schema
   if (own?.table) return { $ref: `#/components/schemas/${own.table}` };
   if (own?.labels) return { type: "string", enum: own.labels };
   if (own?.fields) {

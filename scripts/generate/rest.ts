@@ -181,7 +181,8 @@ function functionPath(
       ...errorAnswers(["400", ...signedIn(able), "404"], raised(errors, [`public.${name}`])),
     },
   };
-  const args = argumentsOf(item.post, facts);
+  const readsDates = raised(errors, [`public.${name}`]).some(({ code }) => code === "invalid_date");
+  const args = argumentsOf(item.post, facts, readsDates);
   const path: Path = {
     post: {
       operationId: `call_${name}`,
@@ -227,11 +228,14 @@ function answer(fn: FunctionFacts, facts: RestFacts): Answers {
   };
 }
 
-function argumentsOf(post: DescribedOperation | undefined, facts: RestFacts): Schema {
+/** Arguments that are dates as text, so that the function itself can say what is wrong with one. */
+const dates = ["p_check_in", "p_check_out", "p_from", "p_to", "p_until"];
+
+function argumentsOf(post: DescribedOperation | undefined, facts: RestFacts, readsDates: boolean): Schema {
   const schema = post?.requestBody?.content["application/json"]?.schema;
   const properties = Object.entries(schema?.properties ?? {}).map(([name, property]) => [
     name,
-    typeSchema(property.format ?? "text", facts),
+    typeSchema(readsDates && dates.includes(name) ? "date" : (property.format ?? "text"), facts),
   ]);
   return {
     type: "object",

@@ -18,6 +18,8 @@ export interface ApiKeys {
   authorization(headers: IncomingHttpHeaders, key: string | undefined): string | undefined;
   /** The claims of a bearer token of this project; undefined when it is invalid or has expired. A token is verified once. */
   verify(authorization: string | undefined): Promise<Readonly<Claims> | undefined>;
+  /** Whether a bearer token is signed by this project and valid now: what a function with `verify_jwt` asks for, with a role or without. */
+  isSigned(authorization: string | undefined): Promise<boolean>;
   /** The role that a request has, for the log; undefined without a key or valid token. */
   roleOf(headers: IncomingHttpHeaders, url: string): Promise<string | undefined>;
 }
@@ -34,6 +36,9 @@ export function createApiKeys(keys: Keys): ApiKeys {
   ]);
   const secret = new TextEncoder().encode(keys.jwtSecret);
   const verified = new Map<string, Readonly<Claims>>();
+
+  const bearer = (authorization = "") => /^Bearer (\S+)$/i.exec(authorization)?.[1];
+  const read = (token: string) => jwtVerify(token, secret, { algorithms: ["HS256"] });
 
   const apiKeys: ApiKeys = {
     find(headers, url) {
@@ -55,12 +60,12 @@ export function createApiKeys(keys: Keys): ApiKeys {
     },
 
     async verify(authorization) {
-      const token = /^Bearer (\S+)$/i.exec(authorization ?? "")?.[1];
+      const token = bearer(authorization);
       if (token === undefined) return undefined;
       const known = verified.get(token);
       if (known !== undefined && Number(known.exp) * 1000 > Date.now()) return known;
       try {
-        const { payload } = await jwtVerify(token, secret, { algorithms: ["HS256"] });
+        const { payload } = await read(token);
         if (typeof payload.role !== "string" || !isForUs(payload.aud)) return undefined;
         const claims = { ...payload, role: payload.role };
         if (verified.size >= mostRemembered) verified.clear();
@@ -70,6 +75,12 @@ export function createApiKeys(keys: Keys): ApiKeys {
         return undefined;
       }
     },
+
+    isSigned: (authorization) =>
+      read(bearer(authorization) ?? "").then(
+        () => true,
+        () => false,
+      ),
 
     async roleOf(headers, url) {
       const address = url.includes("apikey=") && URL.canParse(url, "http://gateway") ? url : "/";

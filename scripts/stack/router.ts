@@ -195,7 +195,7 @@ async function callFunction(
         code: "UNAUTHORIZED_NO_AUTH_HEADER",
         message: "Missing authorization header",
       });
-    if ((await apiKeys.verify(authorization)) === undefined)
+    if (!(await apiKeys.isSigned(authorization)))
       return refuse(response, 401, { code: "UNAUTHORIZED_INVALID_JWT", message: "Invalid JWT" });
   }
   const port = await services.functions.portOf(name);
@@ -222,12 +222,11 @@ async function answerGraphql(
   response: ServerResponse,
   authorization: string | undefined,
 ): Promise<void> {
-  if (request.method !== "POST")
-    return refuse(response, 405, {
-      code: "METHOD_NOT_ALLOWED",
-      message: "GraphQL accepts only POST.",
-      hint: "Send { query, variables }.",
-    });
+  if (request.method !== "POST") {
+    const hint = "Send { query, variables }.";
+    const body = { code: "METHOD_NOT_ALLOWED", message: "GraphQL accepts only POST.", hint };
+    return refuse(response, 405, body, { allow: "POST" });
+  }
   const claims = await apiKeys.verify(authorization);
   if (claims === undefined) {
     return refuse(response, 401, {

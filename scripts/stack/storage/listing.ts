@@ -84,7 +84,7 @@ export const listV2: Handler = async (storage, call) => {
   const caller = await callerOf(storage, call);
   const options = await fieldsOf(call, listV2Options);
   const { prefix, limit, with_delimiter: byFolder } = options;
-  const cursor = options.cursor === undefined ? undefined : readCursor(options.cursor);
+  const cursor = options.cursor ? readCursor(options.cursor) : undefined; // supabase-py begins with an empty one
   const { column = "name", order = "asc" } = cursor ?? options.sortBy;
   const range = { bucket: call.bucket, prefix, order, limit: limit + 1, offset: 0 };
   const found = await as(storage, caller, call, (tx) => {

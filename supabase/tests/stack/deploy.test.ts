@@ -9,7 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { parse } from "yaml";
 import { loadConfig, projectRoot } from "../../../scripts/lib/config.ts";
+import { database } from "../support/database.ts";
 
 const project = "abcdefghijklmnopqrst";
 const cli = join(createRequire(import.meta.url).resolve("supabase/package.json"), "../dist/supabase.js");
@@ -101,4 +103,27 @@ it("pushes the configuration that the migrations rely on, and nothing of Auth", 
       body: '{"db_extra_search_path":"public,graphql_shapes,extensions"}',
     },
   ]);
+});
+
+it("sends the SQL that sets the project's own addresses", async () => {
+  const steps = (parse(workflow) as { jobs: { deploy: { steps: { run?: string }[] } } }).jobs.deploy.steps;
+  const step = steps.find(({ run }) => run?.startsWith("npx supabase db query"))?.run ?? "";
+  const [, statement = ""] = /^npx supabase db query --remote --yes "(.*)"\s*$/s.exec(step) ?? [];
+  const query = statement.replaceAll("$PROJECT_REF", project);
+  expect((await sent("db", "query", query)).map(({ path, body }) => [path, body])).toEqual([
+    [`/v1/projects/${project}/database/query`, JSON.stringify({ query })],
+  ]);
+  const sql = database();
+  const rolledBack = new Error("rolled back");
+  await sql
+    .begin(async (tx) => {
+      const set = await tx.unsafe(`${query} returning name, value`);
+      expect(Object.fromEntries(set.map(({ name, value }) => [name, value]))).toEqual({
+        functions_url: `https://${project}.supabase.co/functions/v1`,
+        public_api_url: `https://${project}.supabase.co`,
+      });
+      throw rolledBack;
+    })
+    .catch((error) => expect(error).toBe(rolledBack));
+  await sql.end();
 });

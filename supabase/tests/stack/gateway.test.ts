@@ -203,6 +203,19 @@ describe("limits and unknown paths", () => {
     }
   });
 
+  it("passes a function every token that the project has signed, with a role or without", async () => {
+    const call = async (secret: string) => {
+      const headers = { authorization: `Bearer ${await token({ name: "a machine" }, secret)}` };
+      const answer = await fetch(`${stack.apiUrl}/functions/v1/payments`, { method: "POST", headers });
+      return [answer.status, ((await answer.json()) as { code: string }).code];
+    };
+    expect(await call("another-secret-with-at-least-32-characters")).toEqual([
+      401,
+      "UNAUTHORIZED_INVALID_JWT",
+    ]);
+    expect(await call(stack.jwtSecret)).toEqual([401, "not_signed_in"]); // the function's own answer
+  });
+
   it("gives every refusal a code of words", async () => {
     const key = { apikey: stack.publishableKey };
     const send = (path: string, init: RequestInit = {}) => fetch(stack.apiUrl + path, init);

@@ -65,8 +65,26 @@ const texts = {
     "ilike.*a*",
     "like(any).{a*,b*}",
     "wfts(english).sea",
+    'in.("a, b",c)',
+    "in.()",
+    "not.in.(a)",
+    "eq(any).{a,b}",
   ],
-  bad: ["", "Lisboa", "=.a", "equals.a", "eq(one).a", "not", "eq"],
+  bad: [
+    "",
+    "Lisboa",
+    "=.a",
+    "equals.a",
+    "eq(one).a",
+    "not",
+    "eq",
+    "in.a",
+    "in.(a",
+    "not.in.",
+    "is.red",
+    "eq(any).a",
+    "like(all).{a",
+  ],
 };
 
 it.each(Object.entries(texts))("describes filters as PostgREST reads them: %s", async (kind, filters) => {
@@ -77,4 +95,20 @@ it.each(Object.entries(texts))("describes filters as PostgREST reads them: %s", 
     const parsed = kind === "good";
     expect([filter, pattern.test(filter), status === 200]).toEqual([filter, parsed, parsed]);
   }
+});
+
+it("describes arguments that are dates or enumerations, and refuses other text", async () => {
+  const argumentsOf = (name: string) =>
+    paths[`/rest/v1/rpc/${name}`].post.requestBody.content["application/json"].schema.properties;
+  expect(argumentsOf("bookability")).toMatchObject({
+    p_check_in: { type: "string", format: "date" },
+    p_check_out: { type: "string", format: "date" },
+  });
+  expect(argumentsOf("property_calendar").p_to).toEqual({ type: "string", format: "date" });
+  expect(argumentsOf("search_properties")).toMatchObject({
+    p_booking_mode: { type: "string", enum: ["instant", "request"] },
+    p_room_types: { items: { enum: expect.arrayContaining(["entire_home", "private_room"]) } },
+  });
+  const search = { p_area: "Lisboa", p_booking_mode: "whenever" };
+  expect((await service().rpc("count_properties", search as never)).status).toBe(400);
 });
