@@ -157,7 +157,7 @@ begin
                 or not exists (select from public.property_spaces s where (s.property_id, s.space_id) = (o.property_id, o.space_id))
             );
         if not new.is_cancelled and new.external_block_id is null and v_property.unit_count > 1 then
-            if private.place_in_units(v_property, 'own_booking', new.id, new.check_in, new.check_out, 1, null, null) is not null then
+            if private.allot_units(v_property, 'own_booking', new.id, new.check_in, new.check_out, 1, null, null) is not null then
                 perform private.raise_errors(
                     private.unit_conflicts(v_property, new.check_in, new.check_out, 1, new.id, clock_timestamp())
                 );
