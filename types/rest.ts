@@ -1564,7 +1564,7 @@ export interface paths {
     put?: never;
     /**
      * Move a booking to a unit, or pin it there
-     * @description Moves a booking to a unit; without p_unit_id and p_pin to any free one, if another platform has sold its own. Stays that are in the way move to others if they can. p_pin true: it keeps its unit, whatever other stays need; false: it may move again. p_from_unit_id: which unit to leave, for a booking of several. 409 when the unit cannot be freed. Returns the units of the booking. For the host and co-hosts.
+     * @description Moves a booking or own booking to a unit; without p_unit_id and p_pin to any free one, if another platform has sold its own. Stays that are in the way move to others if they can. p_pin true: it keeps its unit, whatever other stays need; false: it may move again. p_from_unit_id: which unit to leave, for a booking of several. 409 when the unit cannot be freed. Returns the units of the booking. For the host and co-hosts.
      */
     post: operations["call_assign_unit"];
     delete?: never;
@@ -1582,13 +1582,13 @@ export interface paths {
     };
     /**
      * Show the units of a booking
-     * @description Returns the units of a booking: to the host, co-hosts and operators always, to the guest from the day of check-in, because until then a stay may still move. is_pinned: whether other stays cannot move it.
+     * @description Returns the units of a booking or own booking: to the host, co-hosts and operators always, to the guest from the day of check-in, because until then a stay may still move. is_pinned: whether other stays cannot move it.
      */
     get: operations["get_booking_units"];
     put?: never;
     /**
      * Show the units of a booking
-     * @description Returns the units of a booking: to the host, co-hosts and operators always, to the guest from the day of check-in, because until then a stay may still move. is_pinned: whether other stays cannot move it.
+     * @description Returns the units of a booking or own booking: to the host, co-hosts and operators always, to the guest from the day of check-in, because until then a stay may still move. is_pinned: whether other stays cannot move it.
      */
     post: operations["call_booking_units"];
     delete?: never;
