@@ -174,7 +174,7 @@ select from private.link_properties(
 );
 
 -- A feed as if it had been read: the worker asks public addresses alone, here as in production, so no stack can serve one to itself.
--- It is paused, and nobody owns a name under .example.
+-- It is paused, and no one owns a name under .example.
 insert into public.calendar_feeds (id, property_id, channel, masked_url) values
     ('5eed0000-0000-4000-8000-00000000fee1', '5eed0000-0000-4000-8000-000000000132', 'airbnb', 'https://feeds.staybase.example/…');
 insert into private.feed_sources (feed_id, url, lease) values (

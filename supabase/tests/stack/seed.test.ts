@@ -67,10 +67,18 @@ it("has a house whose rooms take its nights, and a room with a feed that was rea
     .order("check_in")
     .limit(1)
     .throwOnError();
-  const stay = { p_check_in: blocks[0]?.check_in ?? "", p_check_out: blocks[0]?.check_out ?? "", p_adults: 1 };
+  const stay = {
+    p_check_in: blocks[0]?.check_in ?? "",
+    p_check_out: blocks[0]?.check_out ?? "",
+    p_adults: 1,
+  };
   const isTaken = async (id = "") =>
     JSON.stringify(
-      (await client().rpc("bookability", { p_property_id: id, ...stay }).throwOnError()).data,
+      (
+        await client()
+          .rpc("bookability", { p_property_id: id, ...stay })
+          .throwOnError()
+      ).data,
     ).includes('"occupied"');
   expect(await Promise.all([house, street, courtyard].map(isTaken))).toEqual([true, true, false]);
 });
