@@ -1,5 +1,5 @@
--- Sample data: hosts, guests and an operator who can sign in (password `staybase`), and thirty properties in Lisbon (EUR) and
--- Kyoto (JPY). `npm start` and `supabase start` apply it to a new local database; `supabase db push` needs --include-seed.
+-- Sample data: hosts, guests and an operator who can sign in (password `staybase`), and 33 properties in Lisbon (EUR) and
+-- Kyoto (JPY), three of which are a house and its rooms. `npm start` and `supabase start` apply it to a new local database; `supabase db push` needs --include-seed.
 -- scripts/draw-seed-photos.ts draws the photos in supabase/seed/property-photos.
 
 create temporary table seed_person (n integer, email text, name text, locale text, currency text, about text);
@@ -66,7 +66,10 @@ insert into seed_property values
     (27, 4, 'Tiny house in the tea hills', 'tiny_house', 'entire_home', 2, 0, 1, 1, 11800, 'Yamashina', 'Kanshuji 33', 34.96180, 135.80870, 'Nothing superfluous; a wide window.'),
     (28, 4, 'Farmhouse under a thatched roof', 'farm_stay', 'entire_home', 8, 4, 8, 2, 36000, 'Ohara', 'Ohara Shorin-in 187', 35.11990, 135.83380, 'Pickles, mountains, and a fire in the middle of the room.'),
     (29, 4, 'Flat under repair', 'apartment', 'entire_home', 3, 1, 2, 1, 12000, 'Kita', 'Kitaoji-dori 5', 35.04410, 135.75870, 'Soon ready again: the floor is being laid.'),
-    (30, 3, 'Next spring''s guesthouse', 'guesthouse', 'entire_home', 4, 2, 4, 1, 21000, 'Kamigyo', 'Imadegawa-dori 230', 35.02980, 135.75500, 'Still a plan, with the permit on the desk.');
+    (30, 3, 'Next spring''s guesthouse', 'guesthouse', 'entire_home', 4, 2, 4, 1, 21000, 'Kamigyo', 'Imadegawa-dori 230', 35.02980, 135.75500, 'Still a plan, with the permit on the desk.'),
+    (31, 4, 'Merchant''s house, all of it', 'townhouse', 'entire_home', 4, 2, 4, 1.5, 24000, 'Shimogyo', 'Rokujo-dori 41', 34.99470, 135.76420, 'Two rooms around a courtyard of three paces; take both.'),
+    (32, 4, 'Merchant''s house: room to the street', 'townhouse', 'private_room', 2, 1, 2, 1, 11000, 'Shimogyo', 'Rokujo-dori 41', 34.99470, 135.76420, 'The old shop, with a lattice that lets the light in and no one''s eyes.'),
+    (33, 4, 'Merchant''s house: room to the courtyard', 'townhouse', 'private_room', 2, 1, 2, 1, 12500, 'Shimogyo', 'Rokujo-dori 41', 34.99470, 135.76420, 'One maple, one stone, and rain to listen to.');
 
 insert into public.properties (
     id, host_id, title, description, property_type, room_type, max_guests, bedrooms, beds, bathrooms, time_zone, currency, base_price,
@@ -162,6 +165,32 @@ update public.properties p set status = 'published' where p.id in (
     select ('5eed0000-0000-4000-8000-0000000001' || lpad(s.n::text, 2, '0'))::uuid from seed_property s where s.n <> 30
 );
 update public.properties p set status = 'paused' where p.id = '5eed0000-0000-4000-8000-000000000129';
+
+-- A house that is also let by the room.
+select set_config('request.jwt.claims', '{"role": "service_role"}', true);
+select from private.link_properties(
+    '5eed0000-0000-4000-8000-000000000131',
+    array['5eed0000-0000-4000-8000-000000000132', '5eed0000-0000-4000-8000-000000000133']::uuid[]
+);
+
+-- A feed as if it had been read: the worker asks public addresses alone, here as in production, so no stack can serve one to itself.
+-- It is paused, and no one owns a name under .example.
+insert into public.calendar_feeds (id, property_id, channel, masked_url) values
+    ('5eed0000-0000-4000-8000-00000000fee1', '5eed0000-0000-4000-8000-000000000132', 'airbnb', 'https://feeds.staybase.example/…');
+insert into private.feed_sources (feed_id, url, lease) values (
+    '5eed0000-0000-4000-8000-00000000fee1', 'https://feeds.staybase.example/merchants-house.ics', '5eed0000-0000-4000-8000-0000000001ea'
+);
+select private.apply_feed_answer(
+    '5eed0000-0000-4000-8000-00000000fee1', '5eed0000-0000-4000-8000-0000000001ea',
+    jsonb_build_object('unreadable', 0, 'events', jsonb_build_array(
+        jsonb_build_object('uid', 'first@airbnb.example', 'check_in', current_date + 12, 'check_out', current_date + 15, 'kind', 'stay'),
+        jsonb_build_object('uid', 'second@airbnb.example', 'check_in', current_date + 33, 'check_out', current_date + 37, 'kind', 'stay'),
+        jsonb_build_object('uid', 'closed@airbnb.example', 'check_in', current_date + 300, 'check_out', current_date + 330, 'kind', 'closed')
+    )),
+    now()
+);
+update public.calendar_feeds set is_paused = true where id = '5eed0000-0000-4000-8000-00000000fee1';
+select set_config('request.jwt.claims', '', true);
 
 drop table seed_property;
 drop table seed_person;

@@ -137,7 +137,8 @@ async function readHomes(sql: Sql, random: ReturnType<typeof createRandom>): Pro
     }[]
   >`
     select p.id, p.host_id, h.display_name, p.booking_mode, p.max_guests, p.min_nights
-    from public.properties p join public.profiles h on h.id = p.host_id where p.status = 'published' order by p.id`;
+    from public.properties p join public.profiles h on h.id = p.host_id
+    where p.status = 'published' and p.calendar_id is null order by p.id`;
   return rows.map((row) => ({
     id: row.id,
     host: { id: row.host_id, name: row.display_name },

@@ -213,7 +213,7 @@ const bookingOf = async (guest: Person, id: string | undefined) =>
       .throwOnError()
   ).data;
 
-it("wins over holds for the same nights, whoever comes first", { timeout: 120_000 }, async () => {
+it("wins over holds for the same nights, before and at the same moment", { timeout: 120_000 }, async () => {
   const guests = await Promise.all(Array.from({ length: 6 }, (_, n) => signUp(`Guest${n}`)));
   const stays: [string, number, number][] = [];
   let [refused, ended] = [0, 0];

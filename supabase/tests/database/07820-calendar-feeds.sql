@@ -2,6 +2,9 @@
 begin;
 select plan(62);
 
+-- the sample data has one
+delete from public.calendar_feeds;
+
 create temporary table world on commit drop as
 select
     tests.create_person('Ana') as ana, tests.create_person('Ben') as ben, tests.create_person('Cora') as cora,

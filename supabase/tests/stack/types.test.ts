@@ -19,7 +19,7 @@ describe("types of supabase-js", () => {
       "display_name" | "avatar_path" | "about" | "languages"
     >();
     expectTypeOf<keyof Database["public"]["Views"]["bookings"]["Update"]>().toEqualTypeOf<
-      "check_in" | "check_out" | "adults" | "children" | "infants" | "pets" | "units"
+      "check_in" | "check_out" | "adults" | "children" | "children_ages" | "infants" | "pets" | "units"
     >();
   });
 

@@ -121,7 +121,7 @@ Deno.test("CANCELLED and TRANSPARENT block nothing, TENTATIVE does; a cancelled 
       stay("cancelled", "20270401", "20270402", "STATUS:CANCELLED"),
       stay("free", "20270403", "20270404", "TRANSP:TRANSPARENT"),
       stay("tentative", "20270405", "20270406", "STATUS:TENTATIVE"),
-      stay("inquiry", "20270409", "20270410", "SUMMARY:Provisoire - Marie"),
+      stay("inquiry", "20270409", "20270410", "SUMMARY:Tentative - Marie"),
       stay("undone", "20270407", "20270408", "SEQUENCE:1"),
       stay("undone", "20270407", "20270408", "SEQUENCE:2\nSTATUS:CANCELLED"),
     ),

@@ -5,7 +5,7 @@ import { dayIn, dayText, momentAt, wallTime } from "./days.ts";
 
 const weekdays = "(?:MO|TU|WE|TH|FR|SA|SU)(?:,(?:MO|TU|WE|TH|FR|SA|SU))*";
 const numbered = "(?:[+-]?[1-4])?(?:MO|TU|WE|TH|FR|SA|SU)(?:,(?:[+-]?[1-4])?(?:MO|TU|WE|TH|FR|SA|SU))*";
-const monthdays = "-?(?:[1-9]|1\\d|2[0-8])(?:,-?(?:[1-9]|1\\d|2[0-8]))*";
+const monthDays = "-?(?:[1-9]|1\\d|2[0-8])(?:,-?(?:[1-9]|1\\d|2[0-8]))*";
 const months = "(?:[1-9]|1[0-2])(?:,(?:[1-9]|1[0-2]))*";
 const always = [
   "INTERVAL=[1-9]\\d{0,2}",
@@ -19,9 +19,9 @@ const rules = [
   ["FREQ=WEEKLY", `BYDAY=${weekdays}`],
   ["FREQ=MONTHLY", `BYDAY=${numbered}`],
   ["FREQ=MONTHLY", "INTERVAL=1", `BYMONTH=${months}`, `BYDAY=${numbered}`],
-  ["FREQ=MONTHLY", `BYMONTHDAY=${monthdays}`],
+  ["FREQ=MONTHLY", `BYMONTHDAY=${monthDays}`],
   ["FREQ=YEARLY", `BYMONTH=${months}`, `BYDAY=${numbered}`],
-  ["FREQ=YEARLY", `BYMONTH=${months}`, `BYMONTHDAY=${monthdays}`],
+  ["FREQ=YEARLY", `BYMONTH=${months}`, `BYMONTHDAY=${monthDays}`],
 ].map((parts) => {
   // every seventh day may never be a Monday, every twelfth month never May
   const allowed = parts.includes("INTERVAL=1") ? always.slice(1) : always;
