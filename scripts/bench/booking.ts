@@ -173,11 +173,13 @@ async function benchRush(
   let winners = 0;
   let others = 0;
   const start = performance.now();
-  for (const property_id of ids.slice(-20)) {
+  for (const [round, property_id] of ids.slice(-20).entries()) {
     const answers = await Promise.all(
       Array.from({ length: 50 }, async (_, index) => {
         const since = performance.now();
-        const status = await call(config, guests[index % guests.length] ?? "", "bookings", {
+        // others each time, because one who has won often has too many unpaid bookings
+        const guest = guests[(50 * round + index) % guests.length] ?? "";
+        const status = await call(config, guest, "bookings", {
           property_id,
           check_in: day(300),
           check_out: day(303),

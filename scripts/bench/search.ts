@@ -12,28 +12,37 @@ import type { Figure } from "./figures.ts";
 import { type City, makeMarket, spread } from "./market.ts";
 import { around, mulberry32, type SearchArguments, searchWith, weighted } from "./search-arguments.ts";
 
-const rounds = 100;
+const measured = 100;
 const warmUp = 15;
 
 /** The number of properties of the city in which shapes of "equal results" search, whatever the size of the market. */
 const equalCity = 800;
 
 /**
- * Measures a market of `size` properties; above 20,000 also one of a tenth, and how much more the same costs in the larger one.
+ * Measures a market of `size` properties; above 20,000 in turn with one of a tenth, and how much more the same costs in the larger one.
  *
  * @param size number of properties
  */
 export async function benchSearch(size = 20_000): Promise<Figure[]> {
-  if (size <= 20_000) return (await withTestStack((config) => measureMarket(config, size))).figures;
-  const small = await withTestStack((config) => measureMarket(config, size / 10));
-  const large = await withTestStack((config) => measureMarket(config, size));
-  const growth = (Object.keys(shapes) as Shape[]).flatMap((name): Figure[] => {
-    const { isEqual }: Target = shapes[name];
-    if (!isEqual) return [];
-    const value = percentile(large.times[name], 50) / percentile(small.times[name], 50);
-    return [{ name: `${name}, growth`, value, unit: "times", budget: 1.6 }];
-  });
-  return [...large.figures, ...growth];
+  if (size <= 20_000) {
+    return withMarket(size, async (market) => {
+      await measureInTurn([market]);
+      return figuresOf(market);
+    });
+  }
+  return withMarket(size / 10, (small) =>
+    withMarket(size, async (large) => {
+      // one after the other would compare how busy the machine was
+      await measureInTurn([small, large]);
+      const growth = (Object.keys(shapes) as Shape[]).flatMap((name): Figure[] => {
+        const { isEqual }: Target = shapes[name];
+        if (!isEqual) return [];
+        const value = percentile(large.times[name], 50) / percentile(small.times[name], 50);
+        return [{ name: `${name}, growth`, value, unit: "times", budget: 1.6 }];
+      });
+      return [...(await figuresOf(large)), ...growth];
+    }),
+  );
 }
 
 interface Target {
@@ -81,44 +90,61 @@ const shapes = {
 type Shape = keyof typeof shapes;
 type Measured = Record<Shape | "floor", number[]>;
 
-async function measureMarket(
-  config: StackConfig,
-  size: number,
-): Promise<{ figures: Figure[]; times: Measured }> {
-  const admin = openDatabase(config, "supabase_admin");
-  const anon = openDatabase(config, "supabase_admin", { max: 1, connection: { role: "anon" } });
-  try {
-    const cities = await makeMarket(admin, size);
-    const { times, rows } = await measure(anon, admin, cities);
-    const [largest] = cities;
-    if (largest === undefined) throw new Error("no cities");
-    return {
-      times,
-      figures: [
-        ...timeFigures(times, rows, size),
-        ...(await planFigures(
-          config,
-          (sql) => searchWith(sql, { ...around(largest, 30), ...stayAt(60, 3), p_adults: 2, ...usual }),
-          ["property_search", "occupancies"],
-        )),
-        ...(await sizeFigures(admin, [
-          "private.property_search",
-          "private.search_areas",
-          "private.search_tiles",
-          "private.price_spans",
-          "public.occupancies",
-        ])),
-        await backendMemory(anon),
-        {
-          name: "memory of the stack and this benchmark",
-          value: memoryOfTree(process.pid, config),
-          unit: "MB",
-        },
-      ],
-    };
-  } finally {
-    await Promise.all([anon.end(), admin.end()]);
-  }
+interface Market {
+  config: StackConfig;
+  size: number;
+  admin: Sql;
+  /** One connection, whose processor time is measured. */
+  anon: Sql;
+  cities: City[];
+  /** Processor time in milliseconds, and rows, of each query. */
+  times: Measured;
+  rows: Measured;
+}
+
+/** Runs `use` with a market on a stack of its own. */
+function withMarket<T>(size: number, use: (market: Market) => Promise<T>): Promise<T> {
+  return withTestStack(async (config) => {
+    const admin = openDatabase(config, "supabase_admin");
+    const anon = openDatabase(config, "supabase_admin", { max: 1, connection: { role: "anon" } });
+    try {
+      const cities = await makeMarket(admin, size);
+      return await use({ config, size, admin, anon, cities, times: nothing(), rows: nothing() });
+    } finally {
+      await Promise.all([anon.end(), admin.end()]);
+    }
+  });
+}
+
+function nothing(): Measured {
+  return Object.fromEntries(
+    ["floor", ...Object.keys(shapes)].map((name) => [name, [] as number[]]),
+  ) as Measured;
+}
+
+async function figuresOf({ config, size, admin, anon, cities, times, rows }: Market): Promise<Figure[]> {
+  const largest = cities[0] as City;
+  return [
+    ...timeFigures(times, rows, size),
+    ...(await planFigures(
+      config,
+      (sql) => searchWith(sql, { ...around(largest, 30), ...stayAt(60, 3), p_adults: 2, ...usual }),
+      ["property_search", "occupancies"],
+    )),
+    ...(await sizeFigures(admin, [
+      "private.property_search",
+      "private.search_areas",
+      "private.search_tiles",
+      "private.price_spans",
+      "public.occupancies",
+    ])),
+    await backendMemory(anon),
+    {
+      name: "memory of the stack and this benchmark",
+      value: memoryOfTree(process.pid, config),
+      unit: "MB",
+    },
+  ];
 }
 
 const usual: SearchArguments = { p_currency: "EUR", p_max_price: 20_000, p_amenities: ["wifi", "shampoo"] };
@@ -128,16 +154,26 @@ function stayAt(ahead: number, nights: number): SearchArguments {
   return { p_check_in: day(ahead), p_check_out: day(ahead + nights) };
 }
 
-/** Measures the processor time in milliseconds and the number of rows of each query. */
-async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<{ times: Measured; rows: Measured }> {
+/** Fills times and rows of the markets, one round of each after the other. */
+async function measureInTurn(markets: Market[]): Promise<void> {
+  const rounds = await Promise.all(markets.map(createRound));
+  for (let number = 0; number < measured + warmUp; number += 1)
+    for (const [index, round] of rounds.entries()) {
+      const { times, rows } = markets[index] as Market;
+      // discard the warm-up
+      if (number === warmUp)
+        for (const list of [times, rows].flatMap(Object.values<number[]>)) list.length = 0;
+      await round();
+    }
+}
+
+/** All queries once, so that other load on the machine affects all of them. */
+async function createRound({ anon, admin, cities, times, rows }: Market): Promise<() => Promise<void>> {
   const ids = (
     await admin<{ id: string }[]>`select id from private.bench_properties order by n limit 5000`
   ).map(({ id }) => id);
   const random = mulberry32(7);
   const pick = <T>(list: T[]) => list[Math.floor(random() * list.length)] as T;
-  const none = () =>
-    Object.fromEntries(["floor", ...Object.keys(shapes)].map((name) => [name, [] as number[]])) as Measured;
-  const [times, rows] = [none(), none()];
   const time = async (name: Shape | "floor", run: () => Promise<readonly unknown[]>) => {
     let length = 0;
     const [used] = await cpuTimes(anon, [async () => ({ length } = await run())]);
@@ -156,8 +192,7 @@ async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<{ times: 
     const { latitude, longitude } = nearby(city);
     return { p_latitude: latitude, p_longitude: longitude, p_radius: metres };
   };
-  for (let round = 0; round < rounds + warmUp; round += 1) {
-    // all queries in each round, so that other load on the machine affects all of them
+  return async () => {
     const city = weighted(cities, random);
     const ahead = 10 + Math.floor(random() * 250);
     const [checkIn, checkOut, guests] = [
@@ -172,8 +207,6 @@ async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<{ times: 
     const full = (...parts: SearchArguments[]) =>
       searchWith(anon, Object.assign({}, stay, { p_amenities: ["wifi"] }, ...parts) as SearchArguments);
     const density = city.properties / (2 * Math.PI * spread ** 2);
-    // discard the warm-up
-    if (round === warmUp) for (const list of [times, rows].flatMap(Object.values<number[]>)) list.length = 0;
     await time(
       "floor",
       () => anon`select id, title, base_price from public.properties where id = ${pick(ids)}`,
@@ -238,8 +271,7 @@ async function measure(anon: Sql, admin: Sql, cities: City[]): Promise<{ times: 
       "bookability",
       () => anon`select public.bookability(${pick(ids)}, ${checkIn}, ${checkOut}, ${guests})`,
     );
-  }
-  return { times, rows };
+  };
 }
 
 function timeFigures(times: Measured, rows: Measured, size: number): Figure[] {
