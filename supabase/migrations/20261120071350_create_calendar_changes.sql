@@ -19,17 +19,20 @@ create index calendar_changes_at_idx on private.calendar_changes (at);
 create index calendar_changes_property_id_idx on private.calendar_changes (property_id);
 alter table private.calendar_changes enable row level security;
 
+-- in PL/pgSQL, which keeps its plan: every booking calls it
 create function private.hears_of_calendars(p_host_id uuid) returns boolean
-language sql stable
+language plpgsql stable
 set search_path = ''
 as $$
-    select exists (
+begin
+    return exists (
         select
         from public.webhook_endpoints e
         where
             e.owner_id = any (array(select p_host_id union all select r.user_id from public.user_roles r where r.role = 'operator'))
             and e.is_active and 'calendar.changed' = any (e.events)
-    )
+    );
+end
 $$;
 comment on function private.hears_of_calendars is
     'Whether an endpoint of a host or of an operator receives calendar.changed.';

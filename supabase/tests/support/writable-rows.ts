@@ -142,6 +142,27 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
     .single()
     .throwOnError();
 
+  // A stay on a channel whose details the host has entered.
+  const { data: block } = await service()
+    .from("external_blocks")
+    .insert({
+      property_id: priced,
+      source: "vrbo",
+      source_id: "described",
+      check_in: dayAhead(30),
+      check_out: dayAhead(32),
+    })
+    .select("id")
+    .single()
+    .throwOnError();
+  const described = block.id;
+  const unpriced = await idOf(host, "properties", { title: "Without a currency" });
+  await insert(host, "own_bookings", {
+    property_id: priced,
+    origin: "channel",
+    external_block_id: described,
+  });
+
   /** Two days that overlap with those of no other n. */
   const days = (n: number) => ({ starts_on: dayAhead(100 + 2 * n), ends_on: dayAhead(101 + 2 * n) });
   const rule = { kind: "nights", min_nights: 2, max_nights: 5 };
@@ -252,7 +273,14 @@ export async function createFixtures(sql: Sql, people: People): Promise<Record<s
         check_out: dayAhead(22),
       }),
       change: { note: "Late arrival" },
-      broken: [...wrongStays, { origin: "owner", price: 100 }, { origin: "channel" }, { channel: "vrbo" }],
+      broken: [
+        ...wrongStays,
+        { origin: "owner", price: 100 },
+        { origin: "channel" },
+        { channel: "vrbo" },
+        { property_id: unpriced.id, price: 100 },
+        { origin: "channel", external_block_id: described },
+      ],
     },
     house_rules: {
       owner: host,
