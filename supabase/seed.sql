@@ -1,5 +1,6 @@
--- Sample data: hosts, guests and an operator who can sign in (password `staybase`), and 33 properties in Lisbon (EUR) and
--- Kyoto (JPY), three of which are a house and its rooms. `npm start` and `supabase start` apply it to a new local database; `supabase db push` needs --include-seed.
+-- Sample data: hosts, guests and an operator who can sign in (password `staybase`), and 34 properties in Lisbon (EUR) and
+-- Kyoto (JPY): three of them are a house and its rooms, one has three units. `npm start` and `supabase start` apply it to a new local
+-- database; `supabase db push` needs --include-seed.
 -- scripts/draw-seed-photos.ts draws the photos in supabase/seed/property-photos.
 
 create temporary table seed_person (n integer, email text, name text, locale text, currency text, about text);
@@ -69,7 +70,8 @@ insert into seed_property values
     (30, 3, 'Next spring''s guesthouse', 'guesthouse', 'entire_home', 4, 2, 4, 1, 21000, 'Kamigyo', 'Imadegawa-dori 230', 35.02980, 135.75500, 'Still a plan, with the permit on the desk.'),
     (31, 4, 'Merchant''s house, all of it', 'townhouse', 'entire_home', 4, 2, 4, 1.5, 24000, 'Shimogyo', 'Rokujo-dori 41', 34.99470, 135.76420, 'Two rooms around a courtyard of three paces; take both.'),
     (32, 4, 'Merchant''s house: room to the street', 'townhouse', 'private_room', 2, 1, 2, 1, 11000, 'Shimogyo', 'Rokujo-dori 41', 34.99470, 135.76420, 'The old shop, with a lattice that lets the light in and no one''s eyes.'),
-    (33, 4, 'Merchant''s house: room to the courtyard', 'townhouse', 'private_room', 2, 1, 2, 1, 12500, 'Shimogyo', 'Rokujo-dori 41', 34.99470, 135.76420, 'One maple, one stone, and rain to listen to.');
+    (33, 4, 'Merchant''s house: room to the courtyard', 'townhouse', 'private_room', 2, 1, 2, 1, 12500, 'Shimogyo', 'Rokujo-dori 41', 34.99470, 135.76420, 'One maple, one stone, and rain to listen to.'),
+    (34, 3, 'Kamo river inn, one of three rooms', 'guesthouse', 'private_room', 2, 1, 1, 1, 9800, 'Nakagyo', 'Kiyamachi-dori 88', 35.00570, 135.77090, 'Three rooms that are alike, above the water; book one or all.');
 
 insert into public.properties (
     id, host_id, title, description, property_type, room_type, max_guests, bedrooms, beds, bathrooms, time_zone, currency, base_price,
@@ -172,6 +174,9 @@ select from private.link_properties(
     '5eed0000-0000-4000-8000-000000000131',
     array['5eed0000-0000-4000-8000-000000000132', '5eed0000-0000-4000-8000-000000000133']::uuid[]
 );
+
+-- Three rooms that are alike: each is sold on its own.
+select from private.set_units('5eed0000-0000-4000-8000-000000000134', '{Ayu,Hotaru,Sagi}');
 
 -- A feed as if it had been read: the worker asks public addresses alone, here as in production, so no stack can serve one to itself.
 -- It is paused, and no one owns a name under .example.

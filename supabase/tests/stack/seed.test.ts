@@ -1,4 +1,4 @@
-// The sample data of `npm start`: people who can sign in, and 33 properties with photos, in a stack that begins with the seed.
+// The sample data of `npm start`: people who can sign in, and 34 properties with photos, in a stack that begins with the seed.
 
 import { createClient } from "@supabase/supabase-js";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -22,7 +22,7 @@ const client = () =>
     auth: { persistSession: false, autoRefreshToken: false },
   });
 
-it("shows 31 published properties in two cities and currencies, with host, amenities and photos in one request", async () => {
+it("shows 32 published properties in two cities and currencies, with host, amenities and photos in one request", async () => {
   const { data } = await client()
     .from("properties")
     .select(
@@ -31,7 +31,7 @@ it("shows 31 published properties in two cities and currencies, with host, ameni
     .throwOnError();
   const kinds = data.map(({ city, currency }) => `${city} ${currency}`).sort();
   expect([...new Set(kinds)]).toEqual(["Kyoto JPY", "Lisboa EUR"]);
-  expect(kinds).toHaveLength(31);
+  expect(kinds).toHaveLength(32);
   for (const { host, amenities, property_photos } of data) {
     expect(host.is_host).toBe(true);
     expect(amenities.length).toBeGreaterThanOrEqual(6);
@@ -47,6 +47,22 @@ it("shows 31 published properties in two cities and currencies, with host, ameni
       "\x89PNG",
     ]);
   }
+});
+
+it("has a guesthouse with three units, which guests book together or apart", async () => {
+  const day = (ahead: number) => new Date(Date.now() + ahead * 86_400_000).toISOString().slice(0, 10);
+  const { data } = await client()
+    .rpc("search_properties", {
+      p_area: "Kyoto",
+      p_check_in: day(40),
+      p_check_out: day(42),
+      p_adults: 3,
+      p_units: 3,
+    })
+    .throwOnError();
+  expect(data.map(({ title, units_left }) => [title, units_left])).toEqual([
+    ["Kamo river inn, one of three rooms", 3],
+  ]);
 });
 
 it("has a house whose rooms take its nights, and a room with a feed that was read", async () => {
@@ -99,5 +115,5 @@ it("lets hosts, guests and the operator sign in", async () => {
     seen[name] = count ?? 0;
   }
   // Yuki has a draft, Kenji a paused property; the operator sees all.
-  expect(seen).toEqual({ ana: 31, rui: 31, yuki: 32, kenji: 32, gita: 31, tom: 31, olga: 33 });
+  expect(seen).toEqual({ ana: 32, rui: 32, yuki: 33, kenji: 33, gita: 32, tom: 32, olga: 34 });
 });
