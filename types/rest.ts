@@ -25193,12 +25193,12 @@ export interface operations {
             currency: string | null;
             /**
              * Format: int32
-             * @description Nights of the properties from the first publication, or the first stay if that was earlier, until they were archived.
+             * @description Nights of the properties, each night of each of their units, from the first publication, or the first stay if that was earlier, until they were archived.
              */
             total_nights: number | null;
             /**
              * Format: int32
-             * @description Nights of stays that were paid, also of those to come and of no-shows that the host is paid for. A cancelled stay has none.
+             * @description Nights of stays that were paid, once for each unit, also of those to come and of no-shows that the host is paid for. A cancelled stay has none.
              */
             sold_nights: number | null;
             /**
@@ -25388,12 +25388,12 @@ export interface operations {
             currency: string | null;
             /**
              * Format: int32
-             * @description Nights of the properties from the first publication, or the first stay if that was earlier, until they were archived.
+             * @description Nights of the properties, each night of each of their units, from the first publication, or the first stay if that was earlier, until they were archived.
              */
             total_nights: number | null;
             /**
              * Format: int32
-             * @description Nights of stays that were paid, also of those to come and of no-shows that the host is paid for. A cancelled stay has none.
+             * @description Nights of stays that were paid, once for each unit, also of those to come and of no-shows that the host is paid for. A cancelled stay has none.
              */
             sold_nights: number | null;
             /**

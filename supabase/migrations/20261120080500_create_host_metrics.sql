@@ -26,6 +26,7 @@ create table private.stay_months (
     nights smallint not null,
     lead_days integer not null,
     sold_nights smallint not null,
+    units smallint not null default 1,
     revenue bigint not null,
     first_night date,
     night_revenues bigint[] not null,
@@ -40,12 +41,13 @@ comment on column private.stay_months.check_in is 'First night of the whole stay
 comment on column private.stay_months.nights is 'Nights of the whole stay.';
 comment on column private.stay_months.lead_days is 'Days from the booking, in the property''s time zone, to check_in.';
 comment on column private.stay_months.sold_nights is 'Nights in this month; 0 when the booking is no stay.';
+comment on column private.stay_months.units is 'Units of the property that the booking has on each of these nights.';
 comment on column private.stay_months.revenue is 'Rent of these nights after discounts, in minor units.';
 comment on column private.stay_months.first_night is 'The first of these nights.';
 comment on column private.stay_months.night_revenues is 'The revenue of each of these nights, in order.';
 -- with all that figures need, so that a year of them reads no row of the table; the rows of a property lie far apart
 create index stay_months_property_id_idx on private.stay_months (property_id, month)
-    include (valid_until, check_in, lead_days, outcome, sold_nights, nights, revenue, currency, night_revenues);
+    include (valid_until, check_in, lead_days, outcome, sold_nights, units, nights, revenue, currency, night_revenues);
 create index stay_months_currency_idx on private.stay_months (currency);
 alter table private.stay_months enable row level security;
 
@@ -90,12 +92,13 @@ declare
 begin
     if p_outcome = 'stay' then
         insert into private.stay_months (
-            booking_id, property_id, month, valid_from, currency, outcome, check_in, nights, lead_days, sold_nights, revenue, first_night,
-            night_revenues
+            booking_id, property_id, month, valid_from, currency, outcome, check_in, nights, lead_days, sold_nights, units, revenue,
+            first_night, night_revenues
         )
         select
             p_booking.id, p_booking.property_id, date_trunc('month', n.night::timestamp)::date, p_valid_from, p_booking.currency, p_outcome,
-            p_booking.check_in, p_booking.nights, v_lead_days, count(*), sum(n.revenue), min(n.night), array_agg(n.revenue order by n.night)
+            p_booking.check_in, p_booking.nights, v_lead_days, count(*), p_booking.units, sum(n.revenue), min(n.night),
+            array_agg(n.revenue order by n.night)
         from (
             select p_booking.check_in + u.position::integer - 1 as night, u.revenue
             from unnest(private.night_revenues(p_booking)) with ordinality as u (revenue, position)
@@ -243,8 +246,8 @@ comment on type public.host_metrics_period is 'The figures of properties for a p
 comment on column public.host_metrics_period.period_start is 'First day.';
 comment on column public.host_metrics_period.period_end is 'The day after the last.';
 comment on column public.host_metrics_period.currency is 'ISO 4217 code of the amounts. Nights that were not sold count in the currency that their property has now.';
-comment on column public.host_metrics_period.total_nights is 'Nights of the properties from the first publication, or the first stay if that was earlier, until they were archived.';
-comment on column public.host_metrics_period.sold_nights is 'Nights of stays that were paid, also of those to come and of no-shows that the host is paid for. A cancelled stay has none.';
+comment on column public.host_metrics_period.total_nights is 'Nights of the properties, each night of each of their units, from the first publication, or the first stay if that was earlier, until they were archived.';
+comment on column public.host_metrics_period.sold_nights is 'Nights of stays that were paid, once for each unit, also of those to come and of no-shows that the host is paid for. A cancelled stay has none.';
 comment on column public.host_metrics_period.blocked_nights is 'Nights that the host blocked.';
 comment on column public.host_metrics_period.channel_nights is 'Nights of stays on other platforms, without those that a booking or the host has, too; also of own bookings with the origin channel.';
 comment on column public.host_metrics_period.direct_nights is 'Nights of own bookings by phone and at the door.';
@@ -342,7 +345,9 @@ begin
     return query
     with listed as materialized (
         select
-            p.id, p.currency,
+            p.id, p.currency, p.unit_count,
+            -- units have spaces of their own; of a linked property's rows those in its own space count
+            case when p.unit_count = 1 then array[p.id] else array(select s.id from private.spaces s where s.property_id = p.id) end as spaces,
             -- an imported property can have stays from before it was published
             greatest(p_from, case when l.published_on <= p_from then p_from else least(l.published_on, (
                 select s.first_night from private.stay_months s
@@ -362,10 +367,10 @@ begin
     totals as (
         select
             r.period, l.currency,
-            sum(l.properties * greatest(0, least(v_ends[r.period], l.ends) - greatest(v_starts[r.period], l.starts)))::bigint as nights
+            sum(l.units * greatest(0, least(v_ends[r.period], l.ends) - greatest(v_starts[r.period], l.starts)))::bigint as nights
         from generate_subscripts(v_starts, 1) as r (period)
         -- few rows: most properties are listed all the time
-        cross join (select l.currency, l.starts, l.ends, count(*) as properties from listed l group by 1, 2, 3) l
+        cross join (select l.currency, l.starts, l.ends, sum(l.unit_count) as units from listed l group by 1, 2, 3) l
         group by 1, 2
     ),
     blocks as (
@@ -373,26 +378,27 @@ begin
             r.period, l.currency, o.use,
             sum(least(o.check_out, l.ends, v_ends[r.period]) - greatest(o.check_in, l.starts, v_starts[r.period]))::bigint as nights
         from listed l
-        -- lateral with offset 0, so that each property is looked up by index, however wrong the planner's guess; of a linked
-        -- property's rows those in its own space count
+        -- lateral with offset 0, so that each property is looked up by index, however wrong the planner's guess
         cross join lateral (
             select 'blocked' as use, o.check_in, o.check_out
             from public.occupancies o
-            where o.space_id = l.id and o.property_id = l.id and o.kind = 'host_block' and o.check_out > l.starts and o.check_in < l.ends
+            where o.space_id = any (l.spaces) and o.property_id = l.id and o.kind = 'host_block' and o.check_out > l.starts and o.check_in < l.ends
             union all
             -- each night once, and none that a booking or the host has, too
             select 'channel', lower(r.nights), upper(r.nights)
             from (
-                select range_agg(daterange(o.check_in, o.check_out)) as nights
+                select o.space_id, range_agg(daterange(o.check_in, o.check_out)) as nights
                 from public.occupancies o
-                where o.space_id = l.id and o.property_id = l.id and o.kind = 'external_block' and o.check_out > l.starts and o.check_in < l.ends
-                having count(*) > 0
+                where
+                    o.space_id = any (l.spaces) and o.property_id = l.id and o.kind = 'external_block'
+                    and o.check_out > l.starts and o.check_in < l.ends
+                group by o.space_id
             ) e
             cross join lateral unnest(e.nights - coalesce((
                 select range_agg(daterange(o.check_in, o.check_out))
                 from public.occupancies o
                 where
-                    o.space_id = l.id and o.property_id = l.id and o.kind <> 'external_block' and o.expires_at is null
+                    o.space_id = e.space_id and o.property_id = l.id and o.kind <> 'external_block' and o.expires_at is null
                     and o.check_out > l.starts and o.check_in < l.ends
             ), '{}')) as r (nights)
             union all
@@ -408,7 +414,7 @@ begin
         group by 1, 2, 3
     ),
     partly as materialized (
-        select s.month, s.check_in, s.lead_days, s.outcome, s.sold_nights, s.nights, s.currency, s.night_revenues
+        select s.month, s.check_in, s.lead_days, s.outcome, s.sold_nights, s.units, s.nights, s.currency, s.night_revenues
         from unnest(v_ids) as u (id)
         cross join lateral (
             select s.*
@@ -423,7 +429,7 @@ begin
     parts as (
         -- whole months, summed up as they are stored
         select
-            width_bucket(s.month, v_starts) as period, s.currency, sum(s.sold_nights) as nights, sum(s.revenue) as revenue,
+            width_bucket(s.month, v_starts) as period, s.currency, sum(s.sold_nights * s.units) as nights, sum(s.revenue) as revenue,
             count(*) filter (where s.sold_nights > 0) as stays, sum(s.nights) filter (where s.sold_nights > 0) as lengths,
             array_agg(s.lead_days) filter (where s.sold_nights > 0) as lead_days,
             count(*) filter (where s.check_in >= s.month) as begun,
@@ -437,7 +443,7 @@ begin
         union all
         -- the others night by night; a stay counts in the period of its first night there
         select
-            n.period, n.currency, count(*), sum(n.revenue), count(*) filter (where n.is_stay), sum(n.nights) filter (where n.is_stay),
+            n.period, n.currency, sum(n.units), sum(n.revenue), count(*) filter (where n.is_stay), sum(n.nights) filter (where n.is_stay),
             array_agg(n.lead_days) filter (where n.is_stay), 0, 0, 0, 0
         from (
             select m.*, v_length = 1 or m.day = greatest(m.check_in, v_starts[m.period]) - p_from as is_stay
@@ -449,7 +455,7 @@ begin
                 from (
                     -- in a select list, because a function in from takes three times as long for so few nights
                     select
-                        s.currency, s.check_in, s.lead_days, s.nights, unnest(s.night_revenues) as revenue,
+                        s.currency, s.check_in, s.lead_days, s.nights, s.units, unnest(s.night_revenues) as revenue,
                         generate_series(
                             greatest(s.month, s.check_in) - p_from, greatest(s.month, s.check_in) - p_from + s.sold_nights - 1
                         ) as day

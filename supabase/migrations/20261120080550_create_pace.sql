@@ -49,7 +49,7 @@ declare
 begin
     return query
     with stays as (
-        select s.currency, false as is_outside, s.sold_nights::integer as nights, s.revenue, s.valid_from, s.valid_until
+        select s.currency, false as is_outside, s.sold_nights * s.units as nights, s.revenue, s.valid_from, s.valid_until
         from unnest(v_ids) as u (id)
         join private.stay_months s on s.property_id = u.id and s.month = p_month
         where s.sold_nights > 0

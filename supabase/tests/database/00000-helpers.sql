@@ -89,7 +89,7 @@ comment on function tests.act_as(text, uuid) is
 
 create or replace function tests.create_booking(
     p_guest uuid, p_property uuid, p_check_in date, p_check_out date, p_status public.booking_status default 'confirmed',
-    p_now timestamptz default now(), p_adults integer default 2
+    p_now timestamptz default now(), p_adults integer default 2, p_units integer default 1
 ) returns uuid
 language plpgsql
 as $$
@@ -100,7 +100,7 @@ declare
     v_begin timestamptz := p_now - case when p_status = 'requested' then interval '0' else interval '2 seconds' end;
 begin
     perform tests.sign_in(p_guest);
-    v_id := private.create_booking(p_guest, p_property, p_check_in, p_check_out, p_adults, 0, 0, 0, null, null, v_begin);
+    v_id := private.create_booking(p_guest, p_property, p_check_in, p_check_out, p_adults, 0, 0, 0, null, null, v_begin, null, p_units);
     if p_status <> 'requested' and (select b.status from private.bookings b where b.id = v_id) = 'requested' then
         perform tests.sign_in((select b.host_id from private.bookings b where b.id = v_id));
         perform private.change_booking_status(v_id, 'accept', null, v_begin + interval '1 second');
@@ -113,7 +113,7 @@ begin
     return v_id;
 end
 $$;
-comment on function tests.create_booking(uuid, uuid, date, date, public.booking_status, timestamptz, integer) is
+comment on function tests.create_booking(uuid, uuid, date, date, public.booking_status, timestamptz, integer, integer) is
     'Books a stay at p_now and brings it to requested, awaiting_payment or confirmed; acts as postgres.';
 
 create or replace function tests.throws_code(p_sql text, p_code text, p_description text default null) returns text
