@@ -1370,6 +1370,12 @@ export const errors = {
       "A refund's reason has 1 to 1,000 characters of plain text, without HTML and control characters.",
     hint: "Say in p_reason why: the guest reads it.",
   },
+  refunds_above_capture: {
+    status: 409,
+    message:
+      "This refund and those that are known are more than was captured: one of them has failed at Stripe.",
+    hint: "Apply the failed refunds of the payment, then this one.",
+  },
   region_is_plain: {
     status: 422,
     message: "A region is one line of 1 to 100 characters of plain text.",

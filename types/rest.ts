@@ -26190,7 +26190,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
+      /** @description Rules are broken; `details` lists each. Codes: `advance_notice`, `booking_window`, `check_in_weekday`, `check_out_before_check_in`, `check_out_weekday`, `children_ages_invalid`, `children_ages_needed`, `children_not_allowed`, `closed_to_arrival`, `closed_to_departure`, `dates_out_of_range`, `invalid_party`, `invalid_units`, `max_stay`, `min_stay`, `no_adult`, `not_published`, `past_date`, `too_few_adults`, `too_few_units`, `too_many_guests`, `too_many_infants`, `too_many_pets`. */
       422: {
         headers: {
           [name: string]: unknown;
@@ -34348,7 +34348,7 @@ export interface operations {
           "application/json": components["schemas"]["Error"];
         };
       };
-      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `orphan_closed`, `overbooking_closed`, `payout_rate_not_of_quote`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
+      /** @description The request conflicts with existing data. Codes: `already_reported`, `booking_begins_unpaid`, `booking_is_permanent`, `booking_not_alterable`, `booking_terms_are_fixed`, `illegal_transition`, `inconsistent_booking`, `ledger_transaction_closed`, `ledger_transaction_empty`, `ledger_transaction_unbalanced`, `occupancy_is_fixed`, `orphan_closed`, `overbooking_closed`, `payout_rate_not_of_quote`, `refunds_above_capture`, `review_is_published`, `space_of_another_property`, `status_and_stay_changed_together`, `status_time_out_of_order`, `thread_exists`, `transition_at_wrong_time`. */
       409: {
         headers: {
           [name: string]: unknown;

@@ -33,6 +33,7 @@ export async function moveClock(
   try {
     await requireEmbedded(config, sql);
     await requireUnpaused(sql);
+    await runMinutely(sql);
     await finishWork(config, sql);
     if (!(await isInstalled(sql))) await beginClock(config, sql);
     const start = (await readAhead(sql)) ?? 0;
@@ -50,6 +51,11 @@ export async function moveClock(
   } finally {
     await sql.end({ timeout: 1 });
   }
+}
+
+/** Makes due what runs every minute: it would have run before the next day began. */
+async function runMinutely(sql: Sql): Promise<void> {
+  await sql`update private.periodic_tasks set last_run_at = last_run_at - every where every <= interval '1 minute' and started_at is null`;
 }
 
 /** Copies the data folder and installs the clock. */

@@ -388,6 +388,7 @@ begin
     end;
 end
 $$;
+grant execute on function private.ages_problems to anon, authenticated, service_role;
 comment on function private.ages_problems is
     'What is wrong with the ages of a party''s children, as objects of private.problem; [] when nothing is. p_charges: the fees and taxes that depend on them.';
 

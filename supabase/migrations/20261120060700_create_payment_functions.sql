@@ -9,6 +9,7 @@ insert into private.errors (code, status, message, hint) values
     ('payment_method_not_found', 404, 'You have no such card.', 'Send an id of payment_methods, or none.'),
     ('nothing_due', 409, 'There is nothing to pay for this booking.', 'Read the booking again. If it has expired, book again.'),
     ('due_below_minimum', 409, 'What is due for this booking is too small to be charged.', 'It is charged with the next payment of the booking, or waived after the stay.'),
+    ('refunds_above_capture', 409, 'This refund and those that are known are more than was captured: one of them has failed at Stripe.', 'Apply the failed refunds of the payment, then this one.'),
     ('payment_intent_differs', 409, 'This payment already has another PaymentIntent.', 'Read the payment again.'),
     ('charge_unexplained', 409, 'No booking, instalment, alteration or accepted request explains a charge of {amount} {currency}.', 'Ask the guest for it with money_requests.'),
     ('payment_amount_differs', 409, 'Stripe reports {stripe_amount} {stripe_currency} for a payment of {amount} {currency}.', 'Compare the payment with its PaymentIntent at Stripe.');
@@ -362,7 +363,11 @@ begin
     if v_is_made and (v_refund.id is null or v_refund.status = 'cancelled') then
         -- Stripe refunds no more than was captured: what it does not have of ours was not made
         perform private.cancel_unsent_refunds(v_payment.id, v_amount);
-        update public.payments p set refunded_amount = p.refunded_amount + v_amount where p.id = v_payment.id;
+        update public.payments p set refunded_amount = p.refunded_amount + v_amount
+        where p.id = v_payment.id and p.refunded_amount + v_amount <= p.captured_amount;
+        if not found then
+            perform private.raise_error('refunds_above_capture');
+        end if;
     end if;
     if v_refund.id is null then
         -- a refund that was made in Stripe's dashboard, or whose row is lost

@@ -228,6 +228,9 @@ begin
         p_check_in, p_check_out, p_month, p_currency, p_sort, p_after, p_area, p_text, p_amenities, p_property_types, p_room_types,
         p_cancellation_policies
     );
+    if private.ages_problems(p_children, p_children_ages, '{}') <> '[]' then
+        perform private.raise_error('children_ages_invalid', '{"field": "children_ages"}');
+    end if;
     v_days := private.parse_dates(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
     v_nights := v_days[2] - v_days[1];
     -- a month has no one stay to refuse, and no host waits for stays of more than a year

@@ -67,6 +67,9 @@ as $$
 declare
     v_days constant date[] := private.parse_dates(array[p_check_in, p_check_out], array['p_check_in', 'p_check_out']);
 begin
+    if private.ages_problems(p_children, p_children_ages, '{}') <> '[]' then
+        perform private.raise_error('children_ages_invalid', '{"field": "children_ages"}');
+    end if;
     return private.report_quote(p_property_id, v_days[1], v_days[2], p_adults, p_children, p_infants, p_pets, p_units);
 end
 $$;

@@ -21,10 +21,17 @@ export function createSyncs(supabase: ServiceClient, stripe: Stripe): Syncs {
       const refund = await stripe.refunds.retrieve(id, {
         expand: ["balance_transaction", "failure_balance_transaction"],
       });
-      const { data } = await supabase
-        .rpc("apply_refund", { p_refund: refundState(refund) as Json })
-        .throwOnError();
-      return data;
+      const apply = () => supabase.rpc("apply_refund", { p_refund: refundState(refund) as Json });
+      const { data, error } = await apply();
+      if (error === null) return data;
+      if (!error.details.includes("refunds_above_capture") || typeof refund.payment_intent !== "string")
+        throw error;
+      await syncs.failedRefunds(refund.payment_intent);
+      return (await apply().throwOnError()).data;
+    },
+    async failedRefunds(payment_intent) {
+      for await (const { id, status } of stripe.refunds.list({ payment_intent }))
+        if (status === "failed" || status === "canceled") await syncs.refund(id);
     },
     async transfer(id) {
       const transfer = await stripe.transfers.retrieve(id);

@@ -124,14 +124,14 @@ describe("metrics", () => {
     expect(response.headers.get("content-type")).toContain("text/csv");
     const [header, ...lines] = (await response.text()).split("\n");
     expect(header).toBe(
-      "period_start,period_end,currency,total_nights,sold_nights,blocked_nights,channel_nights,occupancy_percent," +
-        "adjusted_occupancy_percent,channel_occupancy_percent,revenue,adr,revpar,adjusted_revpar,stays,lead_time_days,average_nights," +
+      "period_start,period_end,currency,total_nights,sold_nights,blocked_nights,channel_nights,direct_nights,owner_nights,occupancy_percent," +
+        "adjusted_occupancy_percent,channel_occupancy_percent,revenue,outside_revenue,adr,revpar,adjusted_revpar,stays,lead_time_days,average_nights," +
         "quotes,bookings_begun,bookings_paid,paid_percent,quote_paid_percent,cancelled_by_guest,cancelled_by_host,guest_cancellation_percent," +
         "host_cancellation_percent,converted_currency,converted_revenue,exchange_rate,rate_valid_from",
     );
     expect(lines).toEqual([
-      `${dayAhead(0)},${dayAhead(1)},EUR,1,0,0,0,0.00,0.00,0.00,0,,0,0,0,,,0,0,0,,,0,0,,,,,,`,
-      `${dayAhead(1)},${dayAhead(2)},EUR,1,0,0,0,0.00,0.00,0.00,0,,0,0,0,,,0,0,0,,,0,0,,,,,,`,
+      `${dayAhead(0)},${dayAhead(1)},EUR,1,0,0,0,0,0,0.00,0.00,0.00,0,0,,0,0,0,,,0,0,0,,,0,0,,,,,,`,
+      `${dayAhead(1)},${dayAhead(2)},EUR,1,0,0,0,0,0,0.00,0.00,0.00,0,0,,0,0,0,,,0,0,0,,,0,0,,,,,,`,
     ]);
   });
 

@@ -41,10 +41,10 @@ describe("a project", { timeout: 120_000 }, () => {
     await starting.ended;
     const again = await start(project);
     const sql = sqlOf(project);
-    expect(await sql`select count(*)::integer as n from public.properties`).toEqual([{ n: 30 }]);
+    expect(await sql`select count(*)::integer as n from public.properties`).toEqual([{ n: 34 }]);
     const photos =
       await sql`select count(*)::integer as n from storage.objects where bucket_id = 'property-photos'`;
-    expect(photos).toEqual([{ n: 60 }]);
+    expect(photos).toEqual([{ n: 68 }]);
     await sql.end({ timeout: 1 });
     again.child.kill("SIGTERM");
     expect(await again.ended).toBe(0);

@@ -165,6 +165,7 @@ describe("a replica and the primary", { timeout: 120_000 }, () => {
       p_cancellation_policy_id: ids?.policy ?? "",
       p_booking_id: booking.id ?? "",
       p_id: booking.id ?? "",
+      p_overbooking_id: home,
       p_token: home,
       p_delivery_id: home,
       p_message: "{}",
