@@ -23,7 +23,7 @@ export async function benchBackup(size = 20_000): Promise<Figure[]> {
     await admin.end();
     const metrics = await readMetrics(config);
     const backup = await run(config, "backup");
-    const drill = await run(config, "drill");
+    const drill = await run(config, "drill", (output) => output.includes("  Audit "));
     const [, megabytes = "", stored = "", seconds = ""] =
       /checked: ([\d.]+) MB, stored in ([\d.]+).*, ([\d.]+) s/.exec(backup) ?? [];
     const figure = (pattern: RegExp) => Number(pattern.exec(drill)?.[1]);
@@ -60,8 +60,13 @@ async function readMetrics(config: StackConfig): Promise<number[]> {
   return times;
 }
 
-/** Runs a command of the project on the stack, and returns its output. */
-function run(config: StackConfig, script: string): Promise<string> {
+/**
+ * Runs a command of the project on the stack, and returns its output.
+ *
+ * @param isDone whether it did its work, though it exits with 1: rules do not hold in a market that is written past them, and a
+ * drill's audit says so
+ */
+function run(config: StackConfig, script: string, isDone = (_: string) => false): Promise<string> {
   const child = spawn(process.execPath, [join(projectRoot, `scripts/${script}.ts`)], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, STAYBASE_DIR: config.dataDir, STAYBASE_DB_PORT: String(config.ports.db) },
@@ -69,6 +74,6 @@ function run(config: StackConfig, script: string): Promise<string> {
   let output = "";
   child.stdout.on("data", (chunk) => (output += chunk));
   return new Promise((resolve, reject) => {
-    child.on("close", (code) => (code === 0 ? resolve(output) : reject(new Error(output))));
+    child.on("close", (code) => (code === 0 || isDone(output) ? resolve(output) : reject(new Error(output))));
   });
 }
