@@ -209,7 +209,7 @@ select is(
 select is((select refunded_amount from public.payments where booking_id = pg_temp.id('both')), 20000::bigint, 'GB34 never more than was captured');
 select pg_temp.send_refunds('both');
 select is(pg_temp.books('both'), 'guest 0, host 0, platform 0, goodwill 0, disputed 0, paid 0, charge 0', 'GB35 and it is no goodwill, because the cancellation gives it back');
-select throws_ok($$select pg_temp.refund('both', 'above', 1)$$, '23514', null, 'GB36 a refund above what was captured is refused');
+select throws_ok($$select pg_temp.refund('both', 'above', 1)$$, 'PT409', null, 'GB36 a refund above what was captured is refused');
 
 -- refund_booking
 select pg_temp.stay('gift', 80);
