@@ -236,7 +236,10 @@ create trigger _100_release_nights_of_own_booking before delete on public.own_bo
 create trigger _100_reserve_nights_for_own_booking after insert on public.own_bookings
     for each row execute function private.reserve_nights_for_own_booking();
 create trigger _100_reserve_nights_for_own_booking_on_update after update on public.own_bookings for each row
-    when ((new.is_cancelled, new.external_block_id, new.check_in, new.check_out) is distinct from (old.is_cancelled, old.external_block_id, old.check_in, old.check_out))
+    when (
+        (new.is_cancelled, new.external_block_id, new.check_in, new.check_out)
+        is distinct from (old.is_cancelled, old.external_block_id, old.check_in, old.check_out)
+    )
     execute function private.reserve_nights_for_own_booking();
 create trigger _200_record_own_booking_state after insert on public.own_bookings
     for each row execute function private.record_own_booking_state();

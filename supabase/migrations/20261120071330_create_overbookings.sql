@@ -1,7 +1,7 @@
--- Purpose: nights that were sold here and on another channel: a case for each booking or own booking and channel's stay, opened and closed with the
--- nights. A hold or request gives way to the channel's stay.
--- Touches: public.overbookings, mark_same_guest, unmark_same_guest, overbooking_alternatives; private.is_closure, tell_of_overbooking; triggers on public.occupancies,
--- private.bookings and public.overbookings.
+-- Purpose: nights that were sold here and on another channel: a case for each booking or own booking and channel's stay, opened and
+-- closed with the nights. A hold or request gives way to the channel's stay.
+-- Touches: public.overbookings, mark_same_guest, unmark_same_guest, overbooking_alternatives; private.is_closure,
+-- tell_of_overbooking; triggers on public.occupancies, private.bookings and public.overbookings.
 -- Watch: the property is locked already, because prepare_occupancy runs before. A booking never comes over an external block, so cases
 -- open where external nights are written. docs/decisions/overbookings.md has the reasons.
 

@@ -352,8 +352,8 @@ begin
         (
             strip, tile, x, y, lacks, amenities, base_price, weekend_price, own_price, priced_months, least_night, rent_share,
             week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, currency_number, scale,
-            rating_key, recommendation_key, sample_key, rating, max_guests, unit_count, bedrooms, min_nights, max_nights, max_infants, max_pets, children_allowed,
-            check_in_weekdays, check_out_weekdays, booking_window_days, beds, bathrooms, fees_per_stay, fees_per_night,
+            rating_key, recommendation_key, sample_key, rating, max_guests, unit_count, bedrooms, min_nights, max_nights,
+            max_infants, max_pets, children_allowed, check_in_weekdays, check_out_weekdays, booking_window_days, beds, bathrooms, fees_per_stay, fees_per_night,
             fees_per_guest, fees_per_guest_night, extra_guest_price, extra_guests_after, is_taxed, exempts_children, currency, cancellation_policy_id,
             cover_photo, words, area_names
         ) = row (
@@ -361,8 +361,8 @@ begin
             excluded.weekend_price, excluded.own_price, excluded.priced_months, excluded.least_night, excluded.rent_share,
             excluded.week_rent_share, excluded.month_rent_share, excluded.least_stay_fees, excluded.least_night_fees,
             excluded.least_tax, excluded.tax_nights, excluded.currency_number, excluded.scale, excluded.rating_key,
-            excluded.recommendation_key, excluded.sample_key, excluded.rating, excluded.max_guests, excluded.unit_count, excluded.bedrooms, excluded.min_nights, excluded.max_nights, excluded.max_infants,
-            excluded.max_pets, excluded.children_allowed, excluded.check_in_weekdays, excluded.check_out_weekdays,
+            excluded.recommendation_key, excluded.sample_key, excluded.rating, excluded.max_guests, excluded.unit_count, excluded.bedrooms,
+            excluded.min_nights, excluded.max_nights, excluded.max_infants, excluded.max_pets, excluded.children_allowed, excluded.check_in_weekdays, excluded.check_out_weekdays,
             excluded.booking_window_days, excluded.beds, excluded.bathrooms, excluded.fees_per_stay, excluded.fees_per_night,
             excluded.fees_per_guest, excluded.fees_per_guest_night, excluded.extra_guest_price, excluded.extra_guests_after, excluded.is_taxed,
             excluded.exempts_children, excluded.currency, excluded.cancellation_policy_id, excluded.cover_photo, excluded.words, excluded.area_names

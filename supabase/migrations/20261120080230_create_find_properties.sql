@@ -178,7 +178,8 @@ begin
                     select case
                         -- without dates, or within the limits whatever the guest's fee is: a search without totals need not know it
                         when q.nights is null
-                            or not q.is_priced and not m.is_taxed and not m.exempts_children and d.rent + r.fees between u.minimum_charge and u.maximum_charge / 2
+                            or not q.is_priced and not m.is_taxed and not m.exempts_children
+                            and d.rent + r.fees between u.minimum_charge and u.maximum_charge / 2
                             then null
                         else least(case
                             -- only some nights are taxed, or only some guests pay

@@ -1,6 +1,7 @@
 -- Purpose: pace: the nights and revenue on the books for a month as they stood at a moment, and what came since.
 -- Touches: public.pace_of_month; private.pace, public.pace.
--- Watch: it reads the rows of stay_months and own_booking_states that were valid at each moment, so an alteration or a cancellation counts from when it was made.
+-- Watch: it reads the rows of stay_months and own_booking_states that were valid at each moment, so an alteration or a
+-- cancellation counts from when it was made.
 
 insert into private.errors (code, status, message, hint) values
     ('invalid_month', 400, 'The argument {argument} is not a month.', 'Write a month as YYYY-MM, from 2000-01 to 2099-12.'),

@@ -33,8 +33,6 @@ export interface Syncs {
   transfer(id: string): Promise<string>;
   dispute(id: string): Promise<string>;
   fraudWarning(id: string): Promise<string>;
-  /** Reads the refunds of a payment that have failed. */
-  failedRefunds(paymentIntent: string): Promise<void>;
   /** Reads all refunds and disputes of a payment. */
   returns(paymentIntent: string): Promise<void>;
   account(id: string): Promise<string>;

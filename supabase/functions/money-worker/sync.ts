@@ -24,14 +24,15 @@ export function createSyncs(supabase: ServiceClient, stripe: Stripe): Syncs {
       const apply = () => supabase.rpc("apply_refund", { p_refund: refundState(refund) as Json });
       const { data, error } = await apply();
       if (error === null) return data;
-      if (!error.details.includes("refunds_above_capture") || typeof refund.payment_intent !== "string")
+      if (
+        !String(error.details).includes("refunds_above_capture") ||
+        typeof refund.payment_intent !== "string"
+      )
         throw error;
-      await syncs.failedRefunds(refund.payment_intent);
+      // one that failed at Stripe makes room
+      for await (const other of stripe.refunds.list({ payment_intent: refund.payment_intent }))
+        if (other.status === "failed" || other.status === "canceled") await syncs.refund(other.id);
       return (await apply().throwOnError()).data;
-    },
-    async failedRefunds(payment_intent) {
-      for await (const { id, status } of stripe.refunds.list({ payment_intent }))
-        if (status === "failed" || status === "canceled") await syncs.refund(id);
     },
     async transfer(id) {
       const transfer = await stripe.transfers.retrieve(id);

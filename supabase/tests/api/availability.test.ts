@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { anonymous } from "../support/clients.ts";
 import { countByValue } from "../support/counts.ts";
 import { database, openConnections } from "../support/database.ts";
+import { outcome } from "../support/outcome.ts";
 import { type Person, signUp } from "../support/people.ts";
 import { createPublished } from "../support/properties.ts";
 import { runs } from "../support/runs.ts";
@@ -34,16 +35,6 @@ const overlaps = (tx: postgres.ISql, property: string) => tx<{ a: string; b: str
       when 'host_block' in (a.kind::text, b.kind::text) then 0
       else greatest(a.preparation_after, b.preparation_before)
     end`;
-
-/** The outcome of a write: "ok", or the SQLSTATE or HTTP status of its error. */
-async function outcome(write: PromiseLike<unknown>): Promise<string> {
-  try {
-    const answer = (await write) as { status?: number } | undefined;
-    return answer?.status === undefined || answer.status < 300 ? "ok" : String(answer.status);
-  } catch (error) {
-    return (error as { code?: string }).code ?? String(error);
-  }
-}
 
 describe("simultaneous writes to one property", () => {
   it("let one of 100 API clients block the same nights, and 99 get 409", async () => {

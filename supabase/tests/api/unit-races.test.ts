@@ -5,6 +5,7 @@ import type postgres from "postgres";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { countByValue } from "../support/counts.ts";
 import { database, openConnections } from "../support/database.ts";
+import { outcome } from "../support/outcome.ts";
 import { type Person, signUp } from "../support/people.ts";
 import { createPublished } from "../support/properties.ts";
 import { addDays, dayAhead } from "../support/time.ts";
@@ -20,15 +21,6 @@ beforeAll(async () => {
 afterAll(() => sql.end());
 
 const pick = <T>(list: T[]): T => list[Math.floor(Math.random() * list.length)] as T;
-
-async function outcome(write: PromiseLike<unknown>): Promise<string> {
-  try {
-    await write;
-    return "ok";
-  } catch (error) {
-    return (error as { code?: string }).code ?? String(error);
-  }
-}
 
 interface Stay {
   id: string;

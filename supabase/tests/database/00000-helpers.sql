@@ -138,6 +138,21 @@ $$;
 comment on function tests.throws_code(text, text, text) is
     'Asserts that p_sql raises the error p_code of private.errors; of several errors raised together the first counts.';
 
+create or replace function tests.codes(p_statement text) returns text
+language plpgsql
+as $$
+declare
+    v_detail text;
+begin
+    execute p_statement;
+    return 'accepted';
+exception when sqlstate 'PT404' or sqlstate 'PT409' or sqlstate 'PT422' then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return (select string_agg(r ->> 'code', ',' order by r ->> 'code') from jsonb_array_elements(v_detail::jsonb) r);
+end
+$$;
+comment on function tests.codes(text) is 'Runs p_statement and returns the codes of its error in order, or accepted.';
+
 grant execute on all functions in schema tests to anon, authenticated, service_role;
 
 select pass('helpers are there');

@@ -119,17 +119,6 @@ create function pg_temp.sell(p_source text, p_check_in date, p_check_out date) r
     insert into public.external_blocks (property_id, source, source_id, check_in, check_out)
     select home, p_source, p_check_in || p_source, p_check_in, p_check_out from ids
 $$;
-create function pg_temp.codes(p_statement text) returns text language plpgsql as $$
-declare
-    v_detail text;
-begin
-    execute p_statement;
-    return 'accepted';
-exception when sqlstate 'PT409' then
-    get stacked diagnostics v_detail = pg_exception_detail;
-    return (select string_agg(r ->> 'code', ',') from jsonb_array_elements(v_detail::jsonb) r);
-end
-$$;
 update public.properties set preparation_nights_after = 2 where id = (select home from ids);
 select lives_ok(
     $$select pg_temp.sell(s, '2031-03-10', '2031-03-14') from unnest(array['airbnb', 'booking', 'vrbo']) s$$, 'H35 three channels can say the same nights'
@@ -146,34 +135,34 @@ select lives_ok(
     $$select private.extend_reserved_nights('00000000-0000-4000-8000-00000000000b')$$, 'H40 a booking under a channel''s stay can be confirmed'
 );
 select is(
-    pg_temp.codes($$select private.move_reserved_nights('00000000-0000-4000-8000-00000000000b', '2031-05-10', '2031-05-14')$$), 'occupied',
+    tests.codes($$select private.move_reserved_nights('00000000-0000-4000-8000-00000000000b', '2031-05-10', '2031-05-14')$$), 'occupied',
     'H41 it cannot be altered to nights that a channel sold'
 );
 select lives_ok(
     $$select private.move_reserved_nights('00000000-0000-4000-8000-00000000000b', '2031-04-01', '2031-04-04')$$, 'H42 it can be altered to free nights'
 );
 select is(
-    pg_temp.codes($$select private.reserve_nights(gen_random_uuid(), home, '2031-05-14', '2031-05-16') from ids$$), 'occupied',
+    tests.codes($$select private.reserve_nights(gen_random_uuid(), home, '2031-05-14', '2031-05-16') from ids$$), 'occupied',
     'H43 the nights remain taken when the booking leaves'
 );
 select is(
-    pg_temp.codes($$select private.reserve_nights(gen_random_uuid(), home, '2031-03-17', '2031-03-18') from ids$$), 'preparation_before',
+    tests.codes($$select private.reserve_nights(gen_random_uuid(), home, '2031-03-17', '2031-03-18') from ids$$), 'preparation_before',
     'H44 a booking keeps its distance from a channel''s stay'
 );
 select is(
-    pg_temp.codes($$select private.move_reserved_nights('00000000-0000-4000-8000-00000000000b', '2031-03-08', '2031-03-11')$$), 'occupied',
+    tests.codes($$select private.move_reserved_nights('00000000-0000-4000-8000-00000000000b', '2031-03-08', '2031-03-11')$$), 'occupied',
     'H45 a booking cannot be moved over a channel''s stay'
 );
 select is(
-    pg_temp.codes($$insert into public.host_blocks (property_id, check_in, check_out) select home, '2031-03-15', '2031-03-18' from ids$$), 'occupied',
+    tests.codes($$insert into public.host_blocks (property_id, check_in, check_out) select home, '2031-03-15', '2031-03-18' from ids$$), 'occupied',
     'H46 a host cannot block nights that a channel sold'
 );
 select is(
-    pg_temp.codes($$update public.host_blocks set check_out = '2031-06-08' where check_in = '2031-06-01'$$), 'occupied',
+    tests.codes($$update public.host_blocks set check_out = '2031-06-08' where check_in = '2031-06-01'$$), 'occupied',
     'H47 a host''s block under a channel''s stay cannot be moved on to it'
 );
 select is(
-    pg_temp.codes($$insert into public.host_blocks (property_id, check_in, check_out) select home, '2031-03-16', '2031-03-17' from ids$$), 'accepted',
+    tests.codes($$insert into public.host_blocks (property_id, check_in, check_out) select home, '2031-03-16', '2031-03-17' from ids$$), 'accepted',
     'H48 the nights kept free after a channel''s stay can be blocked'
 );
 select throws_ok(

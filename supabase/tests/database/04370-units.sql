@@ -22,37 +22,25 @@ begin
     return v_id;
 end
 $$;
-create function pg_temp.refusal(p_statement text) returns text
-language plpgsql as $$
-declare
-    v_detail text;
-begin
-    execute p_statement;
-    return 'accepted';
-exception when sqlstate 'PT409' or sqlstate 'PT422' or sqlstate 'PT404' then
-    get stacked diagnostics v_detail = pg_exception_detail;
-    return (select string_agg(r ->> 'code', ',') from jsonb_array_elements(v_detail::jsonb) r);
-end
-$$;
 create function pg_temp.names(p_booking uuid) returns text
 language sql security definer as $$
     select string_agg(u.name, ',' order by u.name) from public.occupancies o join public.units u on u.id = o.space_id where o.booking_id = p_booking
 $$;
-grant execute on function pg_temp.refusal(text), pg_temp.names(uuid) to anon, authenticated, service_role;
+grant execute on function pg_temp.names(uuid) to anon, authenticated, service_role;
 
 -- Who makes units
 select tests.act_as('anon');
 select throws_ok('select public.set_units(pool, array[''1'', ''2'']) from ids', '42501', null, 'U01 anon makes no units');
 select throws_ok('select from public.units', '42501', null, 'U02 anon reads no units');
 select tests.act_as('authenticated', sam) from person;
-select is(pg_temp.refusal('select public.set_units(pool, array[''1'', ''2'']) from ids'), 'own_property_not_found', 'U03 a stranger makes no units');
+select is(tests.codes('select public.set_units(pool, array[''1'', ''2'']) from ids'), 'own_property_not_found', 'U03 a stranger makes no units');
 select tests.act_as('authenticated', cora) from person;
-select is(pg_temp.refusal('select public.set_units(pool, array[''1'', ''2'']) from ids'), 'own_property_not_found', 'U04 nor does a co-host');
+select is(tests.codes('select public.set_units(pool, array[''1'', ''2'']) from ids'), 'own_property_not_found', 'U04 nor does a co-host');
 select tests.act_as('authenticated', hana) from person;
-select is(pg_temp.refusal('select public.set_units(pool, array[''1'', ''1'']) from ids'), 'invalid_units_list', 'U05 names differ');
-select is(pg_temp.refusal('select public.set_units(pool, null) from ids'), 'invalid_units_list', 'U06 null is no list');
-select is(pg_temp.refusal('select public.set_units(pool, array[''1'', null]) from ids'), 'invalid_units_list', 'U07 null is no name');
-select is(pg_temp.refusal('select public.set_units(pool, array(select n::text from generate_series(1, 21) n)) from ids'), 'invalid_units_list', 'U08 at most 20');
+select is(tests.codes('select public.set_units(pool, array[''1'', ''1'']) from ids'), 'invalid_units_list', 'U05 names differ');
+select is(tests.codes('select public.set_units(pool, null) from ids'), 'invalid_units_list', 'U06 null is no list');
+select is(tests.codes('select public.set_units(pool, array[''1'', null]) from ids'), 'invalid_units_list', 'U07 null is no name');
+select is(tests.codes('select public.set_units(pool, array(select n::text from generate_series(1, 21) n)) from ids'), 'invalid_units_list', 'U08 at most 20');
 select is(
     (select array_agg(u.name) from ids, public.set_units(pool, array['101', '102', '103']) u), array['101', '102', '103'], 'U09 the host makes three units'
 );
@@ -78,7 +66,7 @@ select is(
     '{true,true,false}', 'U16 stays follow each other in as few units as they need'
 );
 select lives_ok('update stay set e = pg_temp.take(pool, ''2031-05-01'', ''2031-05-15'') from ids', 'U17 a long stay gets the third');
-select is(pg_temp.refusal('select pg_temp.take(pool, ''2031-05-09'', ''2031-05-11'') from ids'), 'occupied', 'U18 a night without a free unit is refused');
+select is(tests.codes('select pg_temp.take(pool, ''2031-05-09'', ''2031-05-11'') from ids'), 'occupied', 'U18 a night without a free unit is refused');
 select is(
     (select jsonb_agg(r -> 'nights') from ids, jsonb_array_elements(private.bookability(pool, '2031-05-08', '2031-05-14', p_at => '2031-04-20')) r),
     '[[{"from": "2031-05-08", "until": "2031-05-12"}]]', 'U19 the reason has the nights in which none is left'
@@ -90,13 +78,13 @@ select is(
 select private.release_nights(e) from stay;
 -- Pins
 select tests.act_as('authenticated', sam) from person;
-select is(pg_temp.refusal('select public.assign_unit(e, p_pin => true) from stay'), 'booking_not_found', 'U21 a stranger pins nothing');
+select is(tests.codes('select public.assign_unit(e, p_pin => true) from stay'), 'booking_not_found', 'U21 a stranger pins nothing');
 select tests.act_as('postgres');
 create temporary table booked on commit drop as
 select tests.create_booking(gita, pool, current_date + 20, current_date + 24) as one, tests.create_booking(gita, pool, current_date + 40, current_date + 43) as two from person, ids;
 grant select on booked to authenticated;
 select tests.act_as('authenticated', gita) from person;
-select is(pg_temp.refusal('select public.assign_unit(one, p_pin => true) from booked'), 'booking_not_found', 'U22 a guest pins nothing');
+select is(tests.codes('select public.assign_unit(one, p_pin => true) from booked'), 'booking_not_found', 'U22 a guest pins nothing');
 select is((select count(*)::integer from booked, public.booking_units(one)), 0, 'U23 and does not see the unit before check-in');
 select tests.act_as('authenticated', cora) from person;
 select is((select array_agg(u.is_pinned) from booked, public.booking_units(one) u), array[false], 'U24 a co-host sees it');
@@ -107,7 +95,7 @@ select is(pg_temp.names(id), '101', 'U26 the next stay follows in the same unit'
 select tests.act_as('authenticated', hana) from person;
 select is((select array_agg(u.name) from booked, public.assign_unit(one) u), array['101'], 'U27 without a unit and a pin, a stay that clashes with nothing remains');
 select is(
-    pg_temp.refusal('select public.assign_unit(one, gen_random_uuid()) from booked'), 'unit_of_another_property', 'U28 a unit of nothing'
+    tests.codes('select public.assign_unit(one, gen_random_uuid()) from booked'), 'unit_of_another_property', 'U28 a unit of nothing'
 );
 select is(
     (select array_agg(u.name) from booked, public.assign_unit(one, (select u.id from public.units u where u.name = '102')) u), array['102'], 'U29 the host moves a pinned stay'
@@ -119,7 +107,7 @@ select pool, u.id, 'booking', current_date + d.first, current_date + d.first + 2
 from ids, (values ('101', 20), ('103', 22)) as d (name, first), public.units u
 where u.name = d.name;
 select is(
-    pg_temp.refusal('select pg_temp.take(pool, current_date + 21, current_date + 23) from ids'), 'unit_pinned',
+    tests.codes('select pg_temp.take(pool, current_date + 21, current_date + 23) from ids'), 'unit_pinned',
     'U31 each night has a free unit, but no unit both nights'
 );
 select is(
@@ -153,12 +141,12 @@ select is(
 );
 select is((select count(*)::integer from public.property_availability_rules r, ids where r.property_id = pool), 0, 'U37 and leaves no rule');
 select is(
-    pg_temp.refusal('insert into public.property_availability_rules (property_id, kind, starts_on, ends_on) select pool, ''units_to_sell'', ''2031-01-01'', ''2031-02-01'' from ids'),
+    tests.codes('insert into public.property_availability_rules (property_id, kind, starts_on, ends_on) select pool, ''units_to_sell'', ''2031-01-01'', ''2031-02-01'' from ids'),
     'units_belong_to_their_kind', 'U38 a limit needs a number'
 );
 select tests.act_as('authenticated', hana) from person;
 select is(
-    pg_temp.refusal('insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, units_to_sell) select other, ''units_to_sell'', ''2031-01-01'', ''2031-02-01'', 1 from ids'),
+    tests.codes('insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, units_to_sell) select other, ''units_to_sell'', ''2031-01-01'', ''2031-02-01'', 1 from ids'),
     'property_has_one_unit', 'U39 a property with one unit has no limit'
 );
 select is(
@@ -205,7 +193,7 @@ grant select on asked to service_role;
 select is((select units from asked), 3::smallint, 'U49 three units are booked at once');
 select tests.act_as('postgres');
 select is(pg_temp.names(id), '101,102,103', 'U50 and each is taken') from asked;
-select is(pg_temp.refusal('select pg_temp.take(pool, current_date + 81, current_date + 82) from ids'), 'occupied', 'U51 no other is left');
+select is(tests.codes('select pg_temp.take(pool, current_date + 81, current_date + 82) from ids'), 'occupied', 'U51 no other is left');
 select is(
     (select array_agg(s.total order by s.units) from ids, unnest(array[1, 2, 3]) u (units), lateral (
         select u.units, (public.quote_stay(pool, (current_date + 90)::text, (current_date + 92)::text, 3, p_units => u.units)).rent as total
@@ -232,22 +220,22 @@ set constraints all deferred;
 -- Blocks of one unit
 select tests.act_as('authenticated', cora) from person;
 select is(
-    pg_temp.refusal('insert into public.host_blocks (property_id, unit_id, check_in, check_out) select pool, u.id, current_date + 80, current_date + 82 from ids, public.units u where u.name = ''101'''),
+    tests.codes('insert into public.host_blocks (property_id, unit_id, check_in, check_out) select pool, u.id, current_date + 80, current_date + 82 from ids, public.units u where u.name = ''101'''),
     'accepted', 'U57 a unit is closed, and the stay there moves'
 );
 select is(
-    pg_temp.refusal('insert into public.host_blocks (property_id, unit_id, check_in, check_out) select pool, u.id, current_date + 80, current_date + 82 from ids, public.units u where u.name = ''102'''),
+    tests.codes('insert into public.host_blocks (property_id, unit_id, check_in, check_out) select pool, u.id, current_date + 80, current_date + 82 from ids, public.units u where u.name = ''102'''),
     'unit_has_stays', 'U58 unless there is no other unit'
 );
 select is(
-    pg_temp.refusal('insert into public.host_blocks (property_id, unit_id, check_in, check_out) select pool, house, current_date + 80, current_date + 82 from ids'),
+    tests.codes('insert into public.host_blocks (property_id, unit_id, check_in, check_out) select pool, house, current_date + 80, current_date + 82 from ids'),
     'reference_not_found', 'U59 a block names a unit'
 );
 
 -- Removing units, and links
 select tests.act_as('authenticated', hana) from person;
-select is(pg_temp.refusal('select public.set_units(pool, array[''101'', ''102'']) from ids'), 'unit_has_stays', 'U60 a unit with stays remains');
-select is(pg_temp.refusal('select public.set_units(pool, array[''102'', ''103'']) from ids'), 'first_unit_remains', 'U61 the first unit remains');
+select is(tests.codes('select public.set_units(pool, array[''101'', ''102'']) from ids'), 'unit_has_stays', 'U60 a unit with stays remains');
+select is(tests.codes('select public.set_units(pool, array[''102'', ''103'']) from ids'), 'first_unit_remains', 'U61 the first unit remains');
 select is((select count(*)::integer from ids, public.set_units(pool, array['101', '102', '103', '104'])), 4, 'U62 a unit is added');
 insert into public.host_blocks (property_id, unit_id, check_in, check_out)
 select pool, u.id, current_date - 10, current_date - 8 from ids, public.units u where u.name = '104';
@@ -256,9 +244,9 @@ select is(
     (select (count(*), count(distinct b.id), count(b.unit_id))::text from ids, public.host_blocks b join public.occupancies o on o.host_block_id = b.id where b.property_id = pool and b.check_out < current_date),
     '(1,1,0)', 'U68 what was in it before remains'
 );
-select is(pg_temp.refusal('select public.rename_unit(u.id, ''102'') from public.units u where u.name = ''101'''), 'unit_name_taken', 'U64 a name is used once');
+select is(tests.codes('select public.rename_unit(u.id, ''102'') from public.units u where u.name = ''101'''), 'unit_name_taken', 'U64 a name is used once');
 select is((select (public.rename_unit(u.id, 'Attic')).name from public.units u where u.name = '103'), 'Attic', 'U65 a unit is renamed');
-select is(pg_temp.refusal('select public.link_properties(pool, array[house]) from ids'), 'units_have_no_parts', 'U66 a property with units has no parts');
+select is(tests.codes('select public.link_properties(pool, array[house]) from ids'), 'units_have_no_parts', 'U66 a property with units has no parts');
 select lives_ok('select public.link_properties(house, array[pool]) from ids', 'U67 it can be a part');
 
 select * from finish();

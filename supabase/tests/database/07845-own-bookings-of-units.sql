@@ -5,22 +5,10 @@ select plan(13);
 create temporary table person on commit drop as select tests.create_person('Hana') as hana, tests.create_person('Sam') as sam;
 create temporary table ids on commit drop as select tests.create_property(hana) as pool from person;
 grant select on person, ids to anon, authenticated, service_role;
-create function pg_temp.codes(p_statement text) returns text
-language plpgsql as $$
-declare
-    v_detail text;
-begin
-    execute p_statement;
-    return 'accepted';
-exception when sqlstate 'PT404' or sqlstate 'PT409' then
-    get stacked diagnostics v_detail = pg_exception_detail;
-    return (select string_agg(r ->> 'code', ',') from jsonb_array_elements(v_detail::jsonb) r);
-end
-$$;
 -- days from today
 create function pg_temp.enter(p_from integer, p_until integer) returns text
 language sql as $$
-    select pg_temp.codes(format(
+    select tests.codes(format(
         'insert into public.own_bookings (property_id, origin, check_in, check_out) values (%L, ''phone'', %L, %L)',
         pool, current_date + p_from, current_date + p_until
     ))
@@ -34,7 +22,7 @@ language sql as $$
     join public.units u on u.id = o.space_id
     where b.check_in = current_date + p_from
 $$;
-grant execute on function pg_temp.codes(text), pg_temp.enter(integer, integer), pg_temp.units(integer) to authenticated;
+grant execute on function pg_temp.enter(integer, integer), pg_temp.units(integer) to authenticated;
 
 select tests.act_as('authenticated', hana) from person;
 select public.set_units(pool, array['101', '102']) from ids;
@@ -76,7 +64,7 @@ create temporary table one on commit drop as select b.id from public.own_booking
 grant select on one to authenticated;
 select tests.act_as('authenticated', sam) from person;
 select is(
-    pg_temp.codes(format('select public.assign_unit(%L)', (select id from one))),
+    tests.codes(format('select public.assign_unit(%L)', (select id from one))),
     'booking_not_found', 'OU12 a stranger assigns no unit'
 );
 select is_empty(
