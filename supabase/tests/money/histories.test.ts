@@ -122,6 +122,7 @@ const history = fc.record({
   faults: fc.array(fault, { maxLength: 2 }),
   stories: fc.array(story, { minLength: 1, maxLength: 3 }),
 });
+type History = typeof history extends fc.Arbitrary<infer T> ? T : never;
 
 /** Makes a booking and acts out its story; actions that the API refuses at this moment are skipped. Returns the booking's id. */
 async function actOut({ card, ending, givenBack, asksFor, workerDies }: Story): Promise<string> {
@@ -242,6 +243,28 @@ async function settle(bookingId: string, isHosts: boolean) {
   await endDisputes(bookingId, verdict);
 }
 
+/** A part of the payment is lost to the bank, and then Stripe refuses to refund the rest. */
+const lostInPart: History = {
+  webhooks: { copies: 1, hold: false, shuffle: false, lose: false },
+  faults: [],
+  stories: [
+    {
+      card: cards.accepted,
+      ending: "cancel",
+      givenBack: {
+        steps: [
+          { do: "dispute", percent: 30, inquiry: false },
+          { do: "decide", status: "lost" },
+        ],
+        host: 0,
+        isFirst: true,
+      },
+      asksFor: 0,
+      workerDies: false,
+    },
+  ],
+};
+
 it.skipIf(!isEmulated)(
   "keeps the ledger equal to Stripe, whatever fails on the way",
   async () => {
@@ -281,26 +304,38 @@ it.skipIf(!isEmulated)(
         // agreement leaves.
         for (const [index, id] of bookings.entries()) {
           await settle(id, index % 2 === 1);
+          // What Stripe refuses to send after a lost dispute stays owed to the guest, as a case of the operators.
+          const [refusals] = await sql`
+          select coalesce(sum(r.amount) filter (where r.reason <> 'goodwill'), 0)::int as owed,
+            count(*) filter (where not exists (
+              select from public.disputes d where d.payment_id = r.payment_id and d.status = 'lost'))::int as unexplained,
+            count(*)::int - (select count(*) from public.reports c
+              where c.subject_id = ${id} and c.reason = 'refund_failed' and c.status = 'open')::int as without_case
+          from public.refunds r
+          where r.booking_id = ${id} and r.status = 'failed' and r.stripe_refund_id is null`;
+          const owed = Number(refusals?.owed);
           const [row] = await sql`
-          select coalesce(sum(e.amount) filter (where a.purpose = 'guest'), 0)::int as guest,
+          select coalesce(sum(e.amount) filter (where a.purpose = 'guest'), 0)::int + ${owed}::int as guest,
             coalesce(sum(e.amount) filter (where a.purpose = 'disputed'), 0)::int as disputed,
-            (select count(*)::int from public.refunds r where r.booking_id = ${id} and r.status = 'failed' and r.stripe_refund_id is null) as refused,
             (select count(*)::int from private.fraud_warnings w where w.booking_id = ${id}) as warnings,
-            private.paid_amount(${id})::int - (select s.guest::int from private.booking_shares(${id}) s) as kept_too_much
+            private.paid_amount(${id})::int - (select s.guest::int from private.booking_shares(${id}) s) - ${owed}::int
+              as kept_too_much
           from private.ledger_entries e join private.ledger_accounts a on a.id = e.account_id where e.booking_id = ${id}`;
           const [booking] = await sql`select status from private.bookings where id = ${id}`;
           if (booking?.status !== "awaiting_payment") {
-            expect(row).toEqual({
+            expect({ ...row, ...refusals }).toEqual({
+              owed,
+              unexplained: 0,
+              without_case: 0,
               guest: 0,
               disputed: 0,
-              refused: 0,
               warnings: warnings.get(id) ?? 0,
               kept_too_much: 0,
             });
           }
         }
       }),
-      { numRuns: runs(4), endOnFailure: true },
+      { numRuns: runs(4), endOnFailure: true, examples: [[lostInPart]] },
     );
   },
   600_000,
