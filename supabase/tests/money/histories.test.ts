@@ -335,7 +335,7 @@ it.skipIf(!isEmulated)(
           }
         }
       }),
-      { numRuns: runs(4), endOnFailure: true, examples: [[lostInPart]] },
+      { numRuns: runs(4), interruptAfterTimeLimit: 540_000, endOnFailure: true, examples: [[lostInPart]] },
     );
   },
   600_000,
