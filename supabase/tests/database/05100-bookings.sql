@@ -206,7 +206,7 @@ select throws_ok(
 select tests.act_as('authenticated', ben) from world;
 select isnt_empty('select from world, public.booking_line_items(pg_temp.made_up(hold))', 'BK116 the guest can call it');
 select results_eq('select id from world, public.bookings(pg_temp.made_up_line(hold))', 'select hold from world', 'BK124 the guest reads the booking of a line');
-select throws_ok('select from private.booking_line_items', '42501', null, 'BK125 no one reads lines but by the view');
+select throws_ok('select from private.booking_line_items', '42501', null, 'BK125 clients read lines only by the view');
 select tests.act_as('authenticated', eva) from world;
 select is_empty('select from world, public.bookings(pg_temp.made_up_line(hold))', 'BK126 a stranger gets no booking for a line');
 select is_empty('select from world, public.booking_line_items(pg_temp.made_up(hold))', 'BK117 a stranger gets no lines from the function');
