@@ -59,25 +59,35 @@ function withRepresentations(document: Document): Document {
   });
 }
 
-/** The columns of the view bookings that can be null. The CLI takes all for nullable, because the view joins its table on the left. */
-const nullable = [
-  "confirmed_at",
-  "expires_at",
-  "host_total",
-  "idempotency_key",
-  "open_alteration_id",
-  "property_city",
-  "quote_id",
-  "status",
-  "status_at",
-  "status_reason",
+/** Rows of the views bookings and booking_line_items, and which of their columns can be null: the CLI takes all columns of a view for nullable. */
+const views = [
+  {
+    row: /"adults": [^{}]*"open_alteration_id": [^{}]*"updated_at": [^,{}]*/g,
+    nullable: [
+      "confirmed_at",
+      "expires_at",
+      "host_total",
+      "idempotency_key",
+      "open_alteration_id",
+      "property_city",
+      "quote_id",
+      "status",
+      "status_at",
+      "status_reason",
+    ],
+  },
+  { row: /"amount": [^{}]*"included_amount": [^{}]*"unit_amount": [^,{}]*/g, nullable: ["percent"] },
 ];
 
 function withRequiredColumns(types: string): string {
-  return types.replace(/"adults": [^{}]*"open_alteration_id": [^{}]*"updated_at": [^,{}]*/g, (row) =>
-    row.replace(/"(\w+)": ([^,{}]+?) \| null/g, (column, name: string, type: string) =>
-      nullable.includes(name) ? column : `"${name}": ${type === "Json" ? "NonNullable<Json>" : type}`,
-    ),
+  return views.reduce(
+    (text, { row, nullable }) =>
+      text.replace(row, (columns) =>
+        columns.replace(/"(\w+)": ([^,{}]+?) \| null/g, (column, name: string, type: string) =>
+          nullable.includes(name) ? column : `"${name}": ${type === "Json" ? "NonNullable<Json>" : type}`,
+        ),
+      ),
+    types,
   );
 }
 

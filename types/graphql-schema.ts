@@ -1854,43 +1854,16 @@ export type introspection = {
           name: "nodeId";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
         };
-        bookingId: {
-          name: "bookingId";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
-        };
-        position: {
-          name: "position";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
-        };
-        kind: {
-          name: "kind";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "ENUM"; name: "LineKind"; ofType: null } };
-        };
-        description: {
-          name: "description";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
-        };
-        quantity: {
-          name: "quantity";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Int"; ofType: null } };
-        };
-        unitAmount: {
-          name: "unitAmount";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
-        };
+        bookingId: { name: "bookingId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        position: { name: "position"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        kind: { name: "kind"; type: { kind: "ENUM"; name: "LineKind"; ofType: null } };
+        description: { name: "description"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        quantity: { name: "quantity"; type: { kind: "SCALAR"; name: "Int"; ofType: null } };
+        unitAmount: { name: "unitAmount"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         percent: { name: "percent"; type: { kind: "SCALAR"; name: "BigFloat"; ofType: null } };
-        amount: {
-          name: "amount";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
-        };
-        hostAmount: {
-          name: "hostAmount";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
-        };
-        includedAmount: {
-          name: "includedAmount";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
-        };
+        amount: { name: "amount"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        hostAmount: { name: "hostAmount"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
+        includedAmount: { name: "includedAmount"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
         booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
       };
     };

@@ -6511,22 +6511,18 @@ export interface components {
     };
     /** @description The lines of a booking, copied from its quote; they sum to its totals. Guest, host and operators can read them; co-hosts cannot, because they show what the host receives. */
     booking_line_items: {
-      /**
-       * Format: uuid
-       * @description This is a Primary Key.
-       *     This is a Foreign Key to `bookings.id`.
-       */
-      booking_id: string;
+      /** Format: uuid */
+      booking_id?: string | null;
       /**
        * Format: int32
-       * @description This is a Primary Key.
+       * @description Number of the line in its booking, from 1.
        */
-      position: number;
+      position?: number | null;
       /**
        * @description What the line charges.
-       * @enum {string}
+       * @enum {string|null}
        */
-      kind:
+      kind?:
         | "nights"
         | "discount"
         | "cleaning"
@@ -6535,36 +6531,37 @@ export interface components {
         | "fee"
         | "tax"
         | "guest_platform_fee"
-        | "host_platform_fee";
+        | "host_platform_fee"
+        | null;
       /** @description Text for guests. */
-      description: string;
+      description?: string | null;
       /**
        * Format: int32
        * @description Number of nights or guests, or their product. The amount is quantity times unit_amount.
        */
-      quantity: number;
+      quantity?: number | null;
       /**
        * Format: int64
        * @description Amount of one unit, in minor units; for percentages the whole amount.
        */
-      unit_amount: number;
+      unit_amount?: number | null;
       /** @description The percentage; null for fixed amounts. */
       percent?: number | null;
       /**
        * Format: int64
        * @description What the guest pays for it.
        */
-      amount: number;
+      amount?: number | null;
       /**
        * Format: int64
        * @description What the host receives for it.
        */
-      host_amount: number;
+      host_amount?: number | null;
       /**
        * Format: int64
        * @description The part of the prices that is an included tax; 0 for other lines.
        */
-      included_amount: number;
+      included_amount?: number | null;
     };
     /** @description Proposals to change dates or guests of a confirmed booking. A proposal is open while answer is null and expires_at is in the future. */
     booking_alterations: {
@@ -9583,6 +9580,7 @@ export interface components {
     /** @description Property of the booking. */
     "rowFilter.cancellations.property_id": components["schemas"]["Filter"];
     "rowFilter.booking_line_items.booking_id": components["schemas"]["Filter"];
+    /** @description Number of the line in its booking, from 1. */
     "rowFilter.booking_line_items.position": components["schemas"]["Filter"];
     /** @description What the line charges. */
     "rowFilter.booking_line_items.kind": components["schemas"]["Filter"];
@@ -17491,6 +17489,7 @@ export interface operations {
     parameters: {
       query?: {
         booking_id?: components["parameters"]["rowFilter.booking_line_items.booking_id"];
+        /** @description Number of the line in its booking, from 1. */
         position?: components["parameters"]["rowFilter.booking_line_items.position"];
         /** @description What the line charges. */
         kind?: components["parameters"]["rowFilter.booking_line_items.kind"];

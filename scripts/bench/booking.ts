@@ -61,7 +61,7 @@ async function measure(config: StackConfig, size: number): Promise<Figure[]> {
       ...(await sizeFigures(admin, [
         "public.properties",
         "private.bookings",
-        "public.booking_line_items",
+        "private.booking_line_items",
         "private.booking_events",
         "public.occupancies",
       ])),
@@ -133,13 +133,13 @@ async function benchBookings(
   // the rows of one booking, inserted into tables without constraints
   await admin.unsafe(`
     create table public.bench_bookings (like private.bookings);
-    create table public.bench_lines (like public.booking_line_items);
+    create table public.bench_lines (like private.booking_line_items);
     create table public.bench_occupancies (like public.occupancies);
     create table public.bench_events (like private.booking_events);
     create function public.bench_insert() returns void language sql security definer set search_path = '' as $$
       insert into public.bench_bookings select * from private.bookings limit 1;
       insert into public.bench_lines
-        select i.* from public.booking_line_items i where i.booking_id = (select b.id from private.bookings b limit 1);
+        select i.* from private.booking_line_items i where i.booking_id = (select b.id from private.bookings b limit 1);
       insert into public.bench_occupancies select * from public.occupancies limit 1;
       insert into public.bench_events select * from private.booking_events limit 1;
     $$;

@@ -34,7 +34,7 @@ export const booksTables = [
   "public.profiles",
   "public.properties",
   "private.bookings",
-  "public.booking_line_items",
+  "private.booking_line_items",
   "public.payments",
   "public.payouts",
   "public.payout_accounts",
@@ -133,10 +133,10 @@ export async function insertBooks(tx: TransactionSql, size: number, above = 0): 
         b.host_id = pg_temp.id_of('host', 1) or b.check_in >= current_date - 5 or left(b.id::text, 1) < '4'
       );
       analyze picked;
-      insert into public.booking_line_items (
-        booking_id, position, kind, description, quantity, unit_amount, amount, host_amount, included_amount
+      insert into private.booking_line_items (
+        booking_id, position, kind, description, quantity, unit_amount, amount, host_amount, included_amount, guest_id, host_id
       )
-      select p.id, l.position, l.kind::public.line_kind, l.description, 1, l.guest, l.guest, l.host, 0
+      select p.id, l.position, l.kind::public.line_kind, l.description, 1, l.guest, l.guest, l.host, 0, p.guest_id, p.host_id
       from picked p
       cross join (values (1, 'nights', 'Nights', 30000, 30000), (2, 'host_platform_fee', 'Host service fee', 0, -2000))
         l (position, kind, description, guest, host);

@@ -109,13 +109,14 @@ export async function addSpaces(tx: TransactionSql): Promise<void> {
 
 /** Adds line items and occupancies to bookings that were inserted without them. */
 export async function completeBookings(tx: TransactionSql, ids: string[]): Promise<void> {
-  await tx`insert into public.booking_line_items (
-      booking_id, position, kind, description, quantity, unit_amount, amount, host_amount, included_amount
+  await tx`insert into private.booking_line_items (
+      booking_id, position, kind, description, quantity, unit_amount, amount, host_amount, included_amount, guest_id, host_id
     )
-    select b.id, 1, 'nights'::public.line_kind, 'Nights', 1, b.guest_total, b.guest_total, b.guest_total, 0
+    select b.id, 1, 'nights'::public.line_kind, 'Nights', 1, b.guest_total, b.guest_total, b.guest_total, 0, b.guest_id, b.host_id
     from private.bookings b where b.id = any (${ids}::uuid[])
     union all
-    select b.id, 2, 'host_platform_fee', 'Host service fee', 1, b.host_total - b.guest_total, 0, b.host_total - b.guest_total, 0
+    select b.id, 2, 'host_platform_fee', 'Host service fee', 1, b.host_total - b.guest_total, 0, b.host_total - b.guest_total, 0,
+      b.guest_id, b.host_id
     from private.bookings b where b.id = any (${ids}::uuid[]) and b.host_total <> b.guest_total`;
   await tx`insert into public.occupancies (property_id, space_id, kind, check_in, check_out, expires_at, booking_id)
     select b.property_id, b.property_id, 'booking', b.check_in, b.check_out, b.expires_at, b.id

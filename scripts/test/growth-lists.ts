@@ -17,6 +17,7 @@ export interface List {
 /** Columns that an index orders for each reader; other tables are ordered by their primary key. */
 const orders: Record<string, string[]> = {
   booking_alterations: ["created_at"],
+  booking_line_items: ["booking_id, position"],
   booking_money: ["id"],
   bookings: ["created_at", "check_in"],
   cancellations: ["created_at"],

@@ -117,6 +117,12 @@ export const queries: Query[] = [
       left join lateral (select json_agg(x) as lines from public.booking_line_items(b) x) i on true order by b.created_at desc limit 20`,
   },
   {
+    name: "lines with their bookings",
+    as: "host",
+    sql: `select (p.i).amount, b.check_in from (select i from public.booking_line_items i order by i.booking_id desc limit 20) p
+      cross join lateral public.bookings(p.i) b`,
+  },
+  {
     name: "properties with rare words",
     sql: `select private.ids_by_words(jsonb_populate_record(null::private.search,
       '{"words": "lighthouse", "area_names": ["city"], "tiles": [1], "west": 0, "east": 1, "south": 0, "north": 1}'), null, 'infinity')`,
@@ -254,6 +260,7 @@ export const flatPages = [
   "bookings order by created_at desc",
   "bookings order by check_in desc",
   "payouts order by created_at desc",
+  "booking_line_items order by booking_id desc, position desc",
   "host_statement order by id desc",
   "booking_money order by id desc",
   "host_statement",

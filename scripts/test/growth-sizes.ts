@@ -11,6 +11,7 @@ interface Size {
 /** The tables that grow with the platform. */
 export const growing: Record<string, Size> = {
   "private.booking_events": { rows: 3e6, values: { booking_id: 1e6 } },
+  "private.booking_line_items": { rows: 4e6, values: { booking_id: 1e6, host_id: 2e4, guest_id: 3e5 } },
   "private.bookings": { rows: 1e6, values: { host_id: 2e4, guest_id: 3e5, property_id: 5e4 } },
   "private.bounced_addresses": { rows: 1e4 },
   "private.calendar_links": { rows: 5e4, values: { property_id: 2e4, channel: 10 } },
@@ -55,7 +56,6 @@ export const growing: Record<string, Size> = {
     rows: 5e4,
     values: { booking_id: 4e4, guest_id: 3e4, host_id: 1e4, property_id: 2e4 },
   },
-  "public.booking_line_items": { rows: 4e6, values: { booking_id: 1e6 } },
   "public.calendar_feeds": { rows: 5e4, values: { property_id: 3e4, next_sync_at: 4e4 } },
   "public.cancellation_policies": { rows: 1e4, values: { host_id: 5e3 } },
   "public.cancellations": { rows: 5e4, values: { guest_id: 4e4, host_id: 1e4, property_id: 2e4 } },

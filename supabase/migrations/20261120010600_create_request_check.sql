@@ -24,9 +24,9 @@ begin
     return true;
 end
 $$;
-grant execute on function private.refuse_estimate to anon, authenticated;
+grant execute on function private.refuse_estimate to anon, authenticated, service_role;
 comment on function private.refuse_estimate is
-    'Condition of a policy on every table of the API: refuses to plan an EXPLAIN of a request. Declared immutable so that planning evaluates it and nothing of it remains in a plan.';
+    'Condition of a policy on every table of the API, or of a view that has none: refuses to plan an EXPLAIN of a request. Declared immutable so that planning evaluates it and nothing of it remains in a plan.';
 
 -- here and below PL/pgSQL, which keeps its plans: every request calls these functions
 create function private.valid_request_id(p_id text) returns text

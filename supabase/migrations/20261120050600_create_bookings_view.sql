@@ -1,5 +1,6 @@
--- Purpose: bookings as clients use them.
--- Touches: view public.bookings; private.lines_of_booking, public.booking_line_items(bookings).
+-- Purpose: bookings and their lines as clients use them.
+-- Touches: views public.bookings, private.readable_lines, public.booking_line_items; private.lines_of_booking,
+-- public.booking_line_items(bookings), public.bookings(booking_line_items).
 -- Watch: the view shows an ended hold as expired and an ended stay as completed from that second, before expire_and_complete_bookings
 -- records it. Triggers of the next files handle insert, update and delete; only a view's trigger can answer a repeated insert
 -- with the existing row. The view runs as its caller, so the policies of private.bookings apply. A page costs the same however many
@@ -78,7 +79,40 @@ grant insert (property_id, check_in, check_out, adults, children, children_ages,
 grant update (check_in, check_out, adults, children, children_ages, infants, pets, units) on public.bookings to authenticated;
 grant select on public.bookings to service_role;
 
--- These two are volatile, because a stable function and a detected relationship read in the snapshot of the statement and so miss the
+-- as private.readable_bookings, with every column, because a join would cost more than a policy protects; each branch is in the order of the key
+create view private.readable_lines as
+select r.*
+from (
+    select i.guest_id as reader, false as is_whole, i.* from private.booking_line_items i
+    union all
+    select i.host_id, false, i.* from private.booking_line_items i
+    union all
+    select greatest(i.guest_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid), true, i.* from private.booking_line_items i
+) r
+where r.reader = (select private.reader()) and r.is_whole = (select private.reads_everything());
+comment on view private.readable_lines is
+    'Each line that the caller can read, as guest or host of its booking; every line for readers of everything.';
+grant select on private.readable_lines to authenticated, service_role;
+
+create view public.booking_line_items with (security_invoker = on) as
+select
+    r.booking_id, r.position, r.kind, r.description, r.quantity, r.unit_amount, r.percent, r.amount, r.host_amount, r.included_amount
+from private.readable_lines r
+where private.refuse_estimate();
+comment on view public.booking_line_items is
+    '@graphql({"primary_key_columns": ["booking_id", "position"]}) The lines of a booking, copied from its quote; they sum to its totals. Guest, host and operators can read them; co-hosts cannot, because they show what the host receives.';
+comment on column public.booking_line_items.position is 'Number of the line in its booking, from 1.';
+comment on column public.booking_line_items.kind is 'What the line charges.';
+comment on column public.booking_line_items.description is 'Text for guests.';
+comment on column public.booking_line_items.quantity is 'Number of nights or guests, or their product. The amount is quantity times unit_amount.';
+comment on column public.booking_line_items.unit_amount is 'Amount of one unit, in minor units; for percentages the whole amount.';
+comment on column public.booking_line_items.percent is 'The percentage; null for fixed amounts.';
+comment on column public.booking_line_items.amount is 'What the guest pays for it.';
+comment on column public.booking_line_items.host_amount is 'What the host receives for it.';
+comment on column public.booking_line_items.included_amount is 'The part of the prices that is an included tax; 0 for other lines.';
+grant select on public.booking_line_items to authenticated, service_role;
+
+-- These are volatile, because a stable function and a detected relationship read in the snapshot of the statement and so miss the
 -- lines that the same statement inserts.
 create function private.lines_of_booking(p_booking_id uuid) returns setof public.booking_line_items
 language plpgsql volatile security definer rows 6
@@ -86,8 +120,9 @@ set search_path = ''
 as $$
 begin
     return query
-    select i.*
-    from public.booking_line_items i
+    select
+        i.booking_id, i.position, i.kind, i.description, i.quantity, i.unit_amount, i.percent, i.amount, i.host_amount, i.included_amount
+    from private.booking_line_items i
     where
         i.booking_id = p_booking_id
         and exists (
@@ -101,9 +136,9 @@ end
 $$;
 grant execute on function private.lines_of_booking to authenticated, service_role;
 comment on function private.lines_of_booking is
-    'Returns the lines of a booking by position, to its guest, its host, operators and services. Definer, because the policy of the lines looks up every booking of the caller.';
+    'Returns the lines of a booking by position, to its guest, its host, operators and services. Definer, because its check of the one booking costs less than the view.';
 
--- its argument has no name, so that it is no RPC
+-- their arguments have no name, so that they are no RPC
 create function public.booking_line_items(public.bookings) returns setof public.booking_line_items
 language plpgsql volatile rows 6
 set search_path = ''
@@ -115,3 +150,15 @@ $$;
 grant execute on function public.booking_line_items to authenticated, service_role;
 comment on function public.booking_line_items is
     e'Returns the lines of a booking by position. Embed them with `bookings?select=guest_total,booking_line_items(kind,amount)`, also in the answer to a POST.\n@graphql({"name": "lineItemsCollection"})';
+
+create function public.bookings(public.booking_line_items) returns setof public.bookings
+language plpgsql volatile rows 1
+set search_path = ''
+as $$
+begin
+    return query select b.* from public.bookings b where b.id = $1.booking_id;
+end
+$$;
+grant execute on function public.bookings to authenticated, service_role;
+comment on function public.bookings is
+    e'Returns the booking of a line. Embed it with `booking_line_items?select=amount,bookings(check_in)`.\n@graphql({"name": "booking", "description": "The booking of the line."})';

@@ -128,12 +128,16 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-    insert into public.booking_line_items (
-        booking_id, position, kind, description, quantity, unit_amount, percent, amount, host_amount, included_amount
+    insert into private.booking_line_items (
+        booking_id, position, kind, description, quantity, unit_amount, percent, amount, host_amount, included_amount, guest_id, host_id
     )
-    select p_booking_id, l.position, l.kind, l.description, l.quantity, l.unit_amount, l.percent, l.amount, l.host_amount, l.included_amount
-    from unnest(p_lines)
-        with ordinality as l (kind, description, quantity, unit_amount, percent, amount, host_amount, included_amount, position);
+    select
+        b.id, l.position, l.kind, l.description, l.quantity, l.unit_amount, l.percent, l.amount, l.host_amount, l.included_amount,
+        b.guest_id, b.host_id
+    from private.bookings b
+    cross join unnest(p_lines)
+        with ordinality as l (kind, description, quantity, unit_amount, percent, amount, host_amount, included_amount, position)
+    where b.id = p_booking_id;
 end
 $$;
 comment on function private.insert_line_items is 'Inserts the lines of a quote for a booking.';

@@ -199,7 +199,7 @@ begin
         v.refund_percent := 100;
         if p_by = 'host' then
             v_rent := (
-                select sum(l.amount) from public.booking_line_items l
+                select sum(l.amount) from private.booking_line_items l
                 where l.booking_id = p_booking.id and l.kind in ('nights', 'discount')
             );
             v.host_fee := private.host_cancellation_fee(p_booking, v_rent, v.nights_stayed, p_now);
@@ -224,7 +224,7 @@ begin
         )::public.refund_line
         from (
             select i.*, sum(i.amount) over (order by i.position)::bigint as passed
-            from public.booking_line_items i
+            from private.booking_line_items i
             where i.booking_id = p_booking.id
         ) l
         order by l.position

@@ -264,7 +264,7 @@ begin
             check_in_at = (v_proposal.check_in + check_in_from) at time zone time_zone,
             check_out_at = (v_proposal.check_out + check_out_until) at time zone time_zone
         where id = v_booking.id;
-        delete from public.booking_line_items i where i.booking_id = v_booking.id;
+        delete from private.booking_line_items i where i.booking_id = v_booking.id;
         perform private.insert_line_items(v_booking.id, v_quote.lines);
     end if;
     update public.booking_alterations

@@ -18,7 +18,7 @@ begin
     select b.* into v_booking from private.bookings b where b.id = new.id;
     v_part := case
         when (v_booking.guest_total, v_booking.host_total) is distinct from (
-            select (sum(i.amount)::bigint, sum(i.host_amount)::bigint) from public.booking_line_items i where i.booking_id = new.id
+            select (sum(i.amount)::bigint, sum(i.host_amount)::bigint) from private.booking_line_items i where i.booking_id = new.id
         ) then 'lines'
         -- the nights of an ended hold or stay may have been released by others
         when (v_booking.status = 'confirmed' and v_booking.check_out_at > clock_timestamp() or v_booking.expires_at > clock_timestamp())

@@ -56,7 +56,7 @@ begin
     left join public.cancellations c on c.booking_id = b.id
     cross join lateral (
         select coalesce(sum(i.amount - i.host_amount), 0)::bigint as remitted
-        from public.booking_line_items i
+        from private.booking_line_items i
         where i.booking_id = b.id and i.kind = 'tax'
     ) l
     where b.id = p_booking_id;

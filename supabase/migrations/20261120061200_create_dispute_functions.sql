@@ -9,7 +9,11 @@ set search_path = ''
 as $$
     select jsonb_build_object(
         'booking', to_jsonb(b) - array['idempotency_key', 'request_hash'],
-        'line_items', (select jsonb_agg(to_jsonb(i) order by i.position) from public.booking_line_items i where i.booking_id = b.id),
+        'line_items', (
+            select jsonb_agg(to_jsonb(i) - array['guest_id', 'host_id'] order by i.position)
+            from private.booking_line_items i
+            where i.booking_id = b.id
+        ),
         'cancellation', (select to_jsonb(c) from public.cancellations c where c.booking_id = b.id),
         'house_rules', (select to_jsonb(h) from public.house_rules h where h.property_id = b.property_id and h.version = b.house_rules_version),
         'history', (

@@ -68,7 +68,7 @@ as $$
     cross join (
         select
             coalesce((
-                select sum(l.amount) from public.booking_line_items l
+                select sum(l.amount) from private.booking_line_items l
                 where l.booking_id = p_booking.id and l.kind in ('nights', 'discount')
             ), 0)::bigint
             - coalesce((

@@ -129,7 +129,7 @@ begin
                 limit 1
             ), e.at) as priced_at,
             coalesce((
-                select sum(l.amount) from public.booking_line_items l where l.booking_id = b.id and l.kind in ('nights', 'discount')
+                select sum(l.amount) from private.booking_line_items l where l.booking_id = b.id and l.kind in ('nights', 'discount')
             ), 0)::bigint as rent,
             auth.uid() is null or auth.uid() = b.host_id or private.is_operator() as sees_host_total
         from unnest(v_ids) as u (id)

@@ -69,7 +69,7 @@ insert into private.retention (name, table_name, reason)
 select t.name, t.name, k.reason
 from (values
     ('Law asks for books and contracts for up to ten years, and the ledger''s rows never change.', array[
-        'private.bookings', 'private.booking_events', 'public.booking_line_items', 'public.booking_alterations', 'public.cancellations',
+        'private.bookings', 'private.booking_events', 'private.booking_line_items', 'public.booking_alterations', 'public.cancellations',
         'public.payments', 'public.refunds', 'public.payouts', 'private.payout_reversals', 'public.disputes', 'private.fraud_warnings',
         'public.money_requests', 'public.payout_holds', 'public.orphans', 'private.ledger_accounts', 'private.ledger_transactions',
         'private.ledger_entries', 'public.exchange_rates', 'public.house_rules'

@@ -217,18 +217,6 @@ grant execute on function graphql_shapes.contacts to authenticated;
 comment on function graphql_shapes.contacts is
     '@graphql({"description": "Phone and e-mail of the other side while the booking is confirmed; empty before and after."})';
 
--- volatile for the same reason as public.booking_line_items
-create function graphql_shapes.booking(public.booking_line_items) returns setof public.bookings
-language plpgsql volatile rows 1
-set search_path = ''
-as $$
-begin
-    return query select b.* from public.bookings b where b.id = $1.booking_id;
-end
-$$;
-grant execute on function graphql_shapes.booking to authenticated, service_role;
-comment on function graphql_shapes.booking is '@graphql({"description": "The booking of the line."})';
-
 create view graphql_shapes.host_responses with (security_invoker = true) as
 select null::uuid as host_id, null::integer as response_rate, null::interval as response_time, null::bigint as threads
 where false;

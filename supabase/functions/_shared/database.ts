@@ -153,32 +153,6 @@ export type Database = {
           },
         ];
       };
-      booking_line_items: {
-        Row: {
-          amount: number;
-          booking_id: string;
-          description: string;
-          host_amount: number;
-          included_amount: number;
-          kind: Database["public"]["Enums"]["line_kind"];
-          percent: number | null;
-          position: number;
-          quantity: number;
-          unit_amount: number;
-        };
-        ComputedFields: never;
-        Insert: never;
-        Update: never;
-        Relationships: [
-          {
-            foreignKeyName: "booking_line_items_booking_fkey";
-            columns: ["booking_id"];
-            isOneToOne: false;
-            referencedRelation: "bookings";
-            referencedColumns: ["id"];
-          },
-        ];
-      };
       calendar_feeds: {
         Row: {
           channel: string;
@@ -2333,6 +2307,60 @@ export type Database = {
       };
     };
     Views: {
+      booking_line_items: {
+        Row: {
+          amount: number;
+          booking_id: string;
+          description: string;
+          host_amount: number;
+          included_amount: number;
+          kind: Database["public"]["Enums"]["line_kind"];
+          percent: number | null;
+          position: number;
+          quantity: number;
+          unit_amount: number;
+          bookings: {
+            adults: number;
+            booking_mode: Database["public"]["Enums"]["booking_mode"];
+            cancellation_policy_id: string;
+            cancellation_policy_name: string;
+            cancellation_steps: NonNullable<Json>;
+            check_in: string;
+            check_in_at: string;
+            check_out: string;
+            check_out_at: string;
+            children: number;
+            children_ages: number[];
+            confirmed_at: string | null;
+            created_at: string;
+            currency: string;
+            expires_at: string | null;
+            guest_id: string;
+            guest_total: number;
+            host_id: string;
+            host_total: number | null;
+            house_rules_version: number;
+            id: string;
+            idempotency_key: string | null;
+            infants: number;
+            nights: number;
+            open_alteration_id: string | null;
+            pets: number;
+            property_city: string | null;
+            property_id: string;
+            property_title: string;
+            quote_id: string | null;
+            status: Database["public"]["Enums"]["booking_status"] | null;
+            status_at: string | null;
+            status_reason: string | null;
+            time_zone: string;
+            units: number;
+            updated_at: string;
+          } | null;
+        };
+        ComputedFields: "bookings";
+        Relationships: [];
+      };
       booking_money: {
         Row: {
           account: string | null;
@@ -2859,6 +2887,18 @@ export type Database = {
           name: string;
           unit_id: string;
         }[];
+      };
+      bookings: {
+        Args: { "": Database["public"]["Views"]["booking_line_items"]["Row"] };
+        Returns: {
+          error: true;
+        } & "the function public.bookings with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
+        SetofOptions: {
+          from: "booking_line_items";
+          to: "bookings";
+          isOneToOne: true;
+          isSetofReturn: true;
+        };
       };
       calendar_to_export: { Args: { p_token: string }; Returns: Json };
       cancel_booking: {

@@ -67,7 +67,7 @@ async function faults(property: string) {
          select e.to_status from private.booking_events e where e.booking_id = b.id order by e.id desc limit 1)) as unrecorded,
       (select count(*)::int from private.bookings b
        where b.property_id = ${property} and (b.guest_total, b.host_total) <> (
-         select sum(i.amount), sum(i.host_amount) from public.booking_line_items i where i.booking_id = b.id)) as wrong_sums`;
+         select sum(i.amount), sum(i.host_amount) from private.booking_line_items i where i.booking_id = b.id)) as wrong_sums`;
   return row;
 }
 const noFaults = { overlaps: 0, strays: 0, unrecorded: 0, wrong_sums: 0 };

@@ -364,6 +364,38 @@ describe("the lines of a booking", () => {
     expect((await requestRest(ben, "GET", path)).body).toEqual([
       { amount: 36_000, bookings: { guest_total: 40_000 } },
     ]);
+    const inner = "booking_line_items?select=kind,bookings!inner(id)&order=booking_id,position";
+    expect((await requestRest(ben, "GET", `${inner}&bookings.id=eq.${id}`)).body).toEqual(
+      lines.map(({ kind }) => ({ kind, bookings: { id } })),
+    );
+    const query = "bookings?select=booking_line_items(kind,bookings(guest_total))";
+    const { body } = await requestRest(ben, "POST", query, stay(240));
+    expect(body).toEqual([
+      { booking_line_items: lines.map(({ kind }) => ({ kind, bookings: { guest_total: 40_000 } })) },
+    ]);
+  });
+
+  it("are read page by page in the order of their key, and counted", async () => {
+    const all = await requestRest(ben, "GET", "booking_line_items?select=booking_id,position");
+    const page = (from: number) =>
+      ben.client
+        .from("booking_line_items")
+        .select("booking_id, position", { count: "exact" })
+        .order("booking_id", { ascending: false })
+        .order("position", { ascending: false })
+        .range(from, from + 3);
+    const [first, second] = [await page(0), await page(4)];
+    expect(first.count).toBe((all.body as unknown[]).length);
+    const keys = [...(first.data ?? []), ...(second.data ?? [])].map(
+      (line) => `${line.booking_id} ${line.position}`,
+    );
+    expect(keys).toHaveLength(8);
+    expect(keys).toEqual([...new Set(keys)].sort().reverse());
+    expect((await requestRest(eva, "GET", "booking_line_items")).body).not.toEqual(all.body);
+    for (const method of ["POST", "PATCH", "DELETE"])
+      expect((await requestRest(ben, method, "booking_line_items?position=eq.1", { amount: 0 })).status).toBe(
+        403,
+      );
   });
 
   it("are no RPC for any caller", async () => {

@@ -34,9 +34,9 @@ async function copyStay(count: number): Promise<string[]> {
       where table_schema = 'private' and table_name = 'bookings' and is_generated = 'NEVER' and column_name not in ('id', 'idempotency_key')`;
     const rows = await tx<{ id: string }[]>`insert into private.bookings (${tx.unsafe(names)})
       select ${tx.unsafe(names)} from private.bookings, generate_series(1, ${count}::integer) where id = ${template} returning id`;
-    await tx`insert into public.booking_line_items
+    await tx`insert into private.booking_line_items
       select (jsonb_populate_record(i, jsonb_build_object('booking_id', b.id))).*
-      from public.booking_line_items i, unnest(${rows.map(({ id }) => id)}::uuid[]) as b (id) where i.booking_id = ${template}`;
+      from private.booking_line_items i, unnest(${rows.map(({ id }) => id)}::uuid[]) as b (id) where i.booking_id = ${template}`;
     return rows.map(({ id }) => id);
   });
 }

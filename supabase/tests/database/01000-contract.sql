@@ -117,7 +117,6 @@ select bag_eq(
         ('authenticated public.audit_log SELECT'),
         ('authenticated public.blocked_profiles DELETE,SELECT'),
         ('authenticated public.booking_alterations SELECT'),
-        ('authenticated public.booking_line_items SELECT'),
         ('authenticated public.cancellation_policies DELETE,SELECT'),
         ('authenticated public.cancellations SELECT'),
         ('authenticated public.co_host_invitations DELETE,SELECT'),
@@ -180,7 +179,6 @@ select bag_eq(
         ('service_role public.amenities SELECT'),
         ('service_role public.audit_log SELECT'),
         ('service_role public.booking_alterations SELECT'),
-        ('service_role public.booking_line_items SELECT'),
         ('service_role public.cancellation_policies DELETE,SELECT'),
         ('service_role public.cancellations SELECT'),
         ('service_role public.co_host_invitations DELETE,SELECT'),
@@ -263,7 +261,7 @@ select is_empty(
       where g.table_schema = 'private' and g.grantee in ('anon', 'authenticated', 'service_role', 'PUBLIC')
           and (g.privilege_type <> 'SELECT' or g.grantee = 'anon' or g.table_name not in (
               'bookings', 'readable_bookings', 'ledger_accounts', 'ledger_transactions', 'ledger_entries',
-              'readable_entries', 'stripe_tasks', 'reconciliation_differences'
+              'readable_entries', 'readable_lines', 'stripe_tasks', 'reconciliation_differences'
           ))$$,
     'C17 views read only these private tables, and no API role writes to any'
 );

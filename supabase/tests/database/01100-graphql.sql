@@ -107,7 +107,9 @@ select is_empty(
           )
           and not exists (
               select from pg_proc p
-              where p.pronamespace = 'graphql_shapes'::regnamespace and p.proname = 'booking' and p.proargtypes[0] = t.reltype
+              where
+                  p.pronamespace = 'public'::regnamespace and p.proargtypes[0] = t.reltype
+                  and obj_description(p.oid) ~ '@graphql\({"name": "booking"'
           )$$,
     'G09 rows with a booking_id have a field booking: name the relation in foreign_keys of the table''s comment, or write a function'
 );

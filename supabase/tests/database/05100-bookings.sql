@@ -1,6 +1,6 @@
 -- Bookings: who can read them, booking and withdrawing through the view, statuses and their log, the clock, contact data.
 begin;
-select plan(126);
+select plan(140);
 
 create temporary table world on commit drop as
 select
@@ -62,7 +62,7 @@ select throws_ok('insert into public.bookings (property_id, guest_id) select hom
 select throws_ok('insert into public.bookings (property_id, status) select home, ''confirmed'' from world', '42501', null, 'BK09 a guest cannot set the status');
 select throws_ok('insert into public.bookings (property_id, guest_total) select home, 1 from world', '42501', null, 'BK10 a guest cannot set a price');
 select throws_ok('update private.bookings set guest_total = 1', '42501', null, 'BK11 a guest cannot change a price later');
-select throws_ok('insert into public.booking_line_items (booking_id) select hold from world', '42501', null, 'BK12 a guest cannot write lines');
+select throws_ok('insert into public.booking_line_items (booking_id) select hold from world', '55000', null, 'BK12 a guest cannot write lines');
 
 select tests.act_as('authenticated', eva) from world;
 select results_eq(
@@ -186,14 +186,29 @@ create function pg_temp.made_up(p_id uuid) returns public.bookings language sql 
     select b from jsonb_populate_record(null::public.bookings, jsonb_build_object('id', p_id)) b
 $$;
 grant execute on function pg_temp.made_up(uuid) to anon, authenticated, service_role;
+create function pg_temp.made_up_line(p_booking_id uuid) returns public.booking_line_items language sql as $$
+    select i from jsonb_populate_record(null::public.booking_line_items, jsonb_build_object('booking_id', p_booking_id)) i
+$$;
+grant execute on function pg_temp.made_up_line(uuid) to anon, authenticated, service_role;
+select set_eq(
+    'select i.guest_id, i.host_id from private.booking_line_items i, world where i.booking_id in (hold, request)',
+    'select ben, ana from world', 'BK122 lines carry guest and host of their booking'
+);
 select tests.act_as('anon');
+select throws_ok(
+    'select from world, public.bookings(pg_temp.made_up_line(hold))', '42501',
+    'permission denied for function bookings', 'BK123 anon cannot call the function that returns the booking of a line'
+);
 select throws_ok(
     'select from world, public.booking_line_items(pg_temp.made_up(hold))', '42501',
     'permission denied for function booking_line_items', 'BK115 anon cannot call the function that returns the lines of a booking'
 );
 select tests.act_as('authenticated', ben) from world;
 select isnt_empty('select from world, public.booking_line_items(pg_temp.made_up(hold))', 'BK116 the guest can call it');
+select results_eq('select id from world, public.bookings(pg_temp.made_up_line(hold))', 'select hold from world', 'BK124 the guest reads the booking of a line');
+select throws_ok('select from private.booking_line_items', '42501', null, 'BK125 clients read lines only by the view');
 select tests.act_as('authenticated', eva) from world;
+select is_empty('select from world, public.bookings(pg_temp.made_up_line(hold))', 'BK126 a stranger gets no booking for a line');
 select is_empty('select from world, public.booking_line_items(pg_temp.made_up(hold))', 'BK117 a stranger gets no lines from the function');
 select is_empty('select from public.bookings b, world where b.id in (hold, request)', 'BK29 a stranger cannot read bookings');
 select is_empty('select from public.booking_line_items, world where booking_id in (hold, request)', 'BK30 a stranger cannot read lines');
@@ -203,6 +218,7 @@ select tests.act_as('authenticated', ana) from world;
 select is((select host_total from public.bookings b, world where b.id = hold), 30420::bigint, 'BK33 the host can read a booking with the host total');
 select is((select idempotency_key from public.bookings b where b.id = (select id from keyed)), null, 'BK34 the host cannot read the guest''s idempotency key');
 select isnt_empty('select from public.booking_line_items, world where booking_id = hold', 'BK35 the host can read the lines');
+select throws_ok('update public.booking_line_items set amount = 0', '55000', null, 'BK127 the host cannot change lines');
 select tests.act_as('authenticated', cal) from world;
 select results_eq('select nights, host_total from public.bookings b, world where b.id = hold', $$values (3, null::bigint)$$, 'BK36 a co-host can read a booking without the host total');
 select is_empty('select from public.booking_line_items, world where booking_id = hold', 'BK37 a co-host cannot read lines');
@@ -210,7 +226,9 @@ select is_empty('select from world, public.booking_line_items(pg_temp.made_up(ho
 select tests.act_as('authenticated', olga) from world;
 select isnt_empty('select from world, public.booking_line_items(pg_temp.made_up(hold))', 'BK119 operators can read the lines');
 select is((select host_total from public.bookings b, world where b.id = hold), 30420::bigint, 'BK38 operators can read everything');
+select isnt_empty('select from public.booking_line_items, world where booking_id = hold', 'BK128 operators can read the lines of any booking');
 select tests.act_as('service_role');
+select isnt_empty('select from public.booking_line_items, world where booking_id = hold', 'BK129 the service role can read the lines of any booking');
 select is((select host_total from public.bookings b, world where b.id = hold), 30420::bigint, 'BK39 the service role can read everything');
 select isnt_empty('select from world, public.booking_line_items(pg_temp.made_up(hold))', 'BK120 the service role can call the function that returns lines');
 select throws_ok('delete from public.bookings', '42501', null, 'BK40 the service role cannot delete bookings');
@@ -236,6 +254,26 @@ end
 $$;
 select tests.act_as('postgres');
 select is(pg_temp.contradictions(id), 0::bigint, 'BK121 ' || name || ' sees each readable booking once in the view') from reader;
+create function pg_temp.lines_of(p_reader uuid) returns text[] language plpgsql as $$
+declare v_lines text[];
+begin
+    perform tests.act_as('authenticated', p_reader);
+    v_lines := array(select i.booking_id || ' ' || i.position from public.booking_line_items i order by 1);
+    perform tests.act_as('postgres');
+    return v_lines;
+end
+$$;
+select is(
+    pg_temp.lines_of(r.id),
+    array(
+        select i.booking_id || ' ' || i.position
+        from private.booking_line_items i
+        join private.bookings b on b.id = i.booking_id
+        where r.id in (b.guest_id, b.host_id) or r.id = olga
+        order by 1
+    ),
+    'BK130 ' || r.name || ' sees each line of own bookings once, and an operator every line'
+) from reader r, world;
 
 -- who answers a request
 select tests.act_as('authenticated', ben) from world;
