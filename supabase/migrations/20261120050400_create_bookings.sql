@@ -25,6 +25,18 @@ create type public.booking_actor as enum ('guest', 'host', 'co_host', 'operator'
 comment on type public.booking_actor is
     'Who acts on a booking: guest, host, a co-host with level full, or an operator. system acts without a signed-in user; clock stands for deadlines that have passed.';
 
+create function private.is_party(p_adults smallint, p_children smallint, p_infants smallint, p_pets smallint, p_units smallint)
+returns boolean
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    return p_adults between 1 and 1000 and p_children between 0 and 1000 and p_infants between 0 and 100
+        and p_pets between 0 and 200 and p_units between 1 and 20;
+end
+$$;
+comment on function private.is_party is 'Whether a booking can have so many guests, pets and units at all; properties set narrower limits.';
+
 create table private.bookings (
     id uuid default gen_random_uuid() constraint bookings_pkey primary key,
     property_id uuid not null constraint bookings_property_fkey references public.properties (id) on delete restrict,
@@ -40,12 +52,12 @@ create table private.bookings (
     check_in date not null,
     check_out date not null,
     nights integer not null generated always as (check_out - check_in) stored,
-    adults smallint not null constraint bookings_adults_range check (adults between 1 and 1000),
-    children smallint not null constraint bookings_children_range check (children between 0 and 1000),
+    adults smallint not null,
+    children smallint not null,
     children_ages smallint[],
-    infants smallint not null constraint bookings_infants_range check (infants between 0 and 100),
-    pets smallint not null constraint bookings_pets_range check (pets between 0 and 200),
-    units smallint not null default 1 constraint bookings_units_range check (units between 1 and 20),
+    infants smallint not null,
+    pets smallint not null,
+    units smallint not null default 1,
 
     booking_mode public.booking_mode not null,
     currency text not null constraint bookings_currency_fkey references public.currencies (code) on delete restrict,
@@ -73,6 +85,8 @@ create table private.bookings (
     payout_currency text constraint bookings_payout_currency_fkey references public.currencies (code) on delete restrict,
     payout_rate numeric,
 
+    -- a function, because every insert and update parses the text of each constraint again
+    constraint bookings_party_range check (private.is_party(adults, children, infants, pets, units)),
     constraint bookings_children_ages_are_whole
         check (cardinality(children_ages) = children and 2 <= all (children_ages) and 17 >= all (children_ages)),
     constraint bookings_dates_are_in_order check (check_out > check_in),
@@ -406,7 +420,9 @@ as $$
 declare
     v_rest private.bookings := new;
     v_is_same_stay boolean;
+    v_payout record;
     v_transition record;
+    v_done text;
 begin
     if tg_op = 'DELETE' then
         perform private.raise_error('booking_is_permanent');
@@ -414,11 +430,9 @@ begin
         if new.status not in ('requested', 'awaiting_payment') then
             perform private.raise_error('booking_begins_unpaid');
         end if;
-        perform private.refuse_suspended_party(new.guest_id, new.host_id);
-        if exists (
-            select from private.payout_rate_of(new.host_id, new.currency, new.quote_id) r
-            where (r.payout_currency, r.payout_rate) is distinct from (new.payout_currency, new.payout_rate)
-        ) then
+        v_done := private.refuse_suspended_party(new.guest_id, new.host_id);
+        v_payout := private.payout_rate_of(new.host_id, new.currency, new.quote_id);
+        if (v_payout.payout_currency, v_payout.payout_rate) is distinct from (new.payout_currency, new.payout_rate) then
             perform private.raise_error('payout_rate_not_of_quote');
         end if;
         return new;
