@@ -68,7 +68,7 @@ begin
 end
 $$;
 comment on function private.count_booking_status is
-    'Notes a booking''s new status for the metrics, a step of follow_booking_event. Definer, because any role''s change may cause it.';
+    'Notes a booking''s new status for the metrics. Definer, because any role''s change may cause it.';
 
 create trigger _900_count_new after insert on public.payments
     for each row execute function private.count_status_change('payments');
