@@ -54,7 +54,7 @@ const relations: Relation[] = [
 const functions = {
   "private.after_booking_event": {
     comment: "Trigger: calls what follows from an event.",
-    body: "begin\n    perform private.notify(new);\n    perform private.send(new);\n    return null;\nend",
+    body: "begin\n    perform private.notify(new);\n    v_done := private.send(new);\n    return null;\nend",
   },
   "private.create_person": { comment: "Creates profile | account. More.", body: "" },
   "private.notify": { comment: "Notifies both sides.", body: "" },

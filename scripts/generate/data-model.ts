@@ -183,7 +183,7 @@ function chain(triggers: Relation["triggers"], functions: DataModelFacts["functi
   const [trigger, ...others] = triggers.filter(({ timing }) => timing === "after each row");
   if (trigger === undefined || others.length > 0) return "";
   const body = functions[trigger.function]?.body ?? "";
-  const steps = [...body.matchAll(/^\s*perform (\w+\.\w+)\(/gm)].map(
+  const steps = [...body.matchAll(/^\s*(?:perform|v_done :=) (\w+\.\w+)\(/gm)].map(
     ([, name = ""], index) => `${index + 1}. ${described(name, functions)}`,
   );
   return steps.length === 0 ? "" : `\`${trigger.function}\` calls, in this order:\n\n${steps.join("\n")}`;

@@ -225,16 +225,26 @@ declare
     v_table constant text := (select c.relname from pg_catalog.pg_class c where c.oid = p_table);
     v_is_view constant boolean := (select c.relkind = 'v' from pg_catalog.pg_class c where c.oid = p_table);
     v_function constant text := format('private.%I', 'check_lengths_of_' || v_table);
-    v_problems constant text := (
-        select string_agg(format(
-            e'\n        case when %s(new.%I) > %s then private.problem(''value_too_long'', ''{"field": "%s", "limit": %s}'') end',
-            case a.atttypid when 'text'::regtype then 'octet_length' else 'pg_column_size' end, a.attname, v_limit, a.attname, v_limit
-        ), ',' order by a.attnum)
+    v_is_too_long text;
+    v_problems text;
+begin
+    select
+        string_agg(c.is_too_long, ' or ' order by c.attnum),
+        string_agg(format(
+            e'\n            case when %s then private.problem(''value_too_long'', ''{"field": "%s", "limit": %s}'') end',
+            c.is_too_long, c.attname, v_limit
+        ), ',' order by c.attnum)
+    into v_is_too_long, v_problems
+    from (
+        select
+            a.attnum, a.attname,
+            format(
+                '%s(new.%I) > %s', case a.atttypid when 'text'::regtype then 'octet_length' else 'pg_column_size' end, a.attname, v_limit
+            ) as is_too_long
         from pg_catalog.pg_attribute a
         where a.attrelid = p_table and a.attnum > 0 and a.attlen = -1 and a.atttypid <> 'numeric'::regtype
             and (private.is_written_by('authenticated', p_table, array[a.attnum]) or private.is_written_by('service_role', p_table, array[a.attnum]))
-    );
-begin
+    ) c;
     if v_problems is null then
         return;
     end if;
@@ -245,13 +255,15 @@ language plpgsql
 set search_path = ''
 as $trigger$
 begin
-    perform private.raise_problems(array[%s
-    ]);
+    if %s then
+        perform private.raise_problems(array[%s
+        ]);
+    end if;
     return new;
 end
 $trigger$
 $function$,
-        v_function, v_problems
+        v_function, v_is_too_long, v_problems
     );
     execute format(
         'comment on function %s is %L', v_function,
@@ -266,7 +278,7 @@ $install$;
 comment on function private.install_length_checks is
     'Creates the trigger _000_check_lengths of a table or view with texts, lists or JSON that clients write, which fires first.';
 
-create function private.install_row_checks(p_table regclass, p_condition text default 'true') returns void
+create function private.install_row_checks(p_table regclass, p_condition text default null) returns void
 language plpgsql
 set search_path = ''
 as $install$
@@ -294,7 +306,10 @@ create function %s() returns trigger
 language plpgsql
 set search_path = ''
 as $trigger$
-begin%s
+begin
+    if auth.role() is null then
+        return new;
+    end if;%s
     -- references and policies are checked only for callers whom row level security restricts
     if row_security_active(%L) then%s
     end if;
@@ -309,8 +324,8 @@ $function$,
         format('Trigger: refuses with coded errors what the constraints and policies of %s would refuse. Written by private.install_row_checks.', p_table)
     );
     execute format(
-        'create trigger _900_check_row before insert or update on %s for each row when (auth.role() is not null and %s) execute function %s()',
-        p_table, p_condition, v_function
+        'create trigger _900_check_row before insert or update on %s for each row%s execute function %s()',
+        p_table, ' when (' || p_condition || ')', v_function
     );
     perform private.install_length_checks(p_table);
 end

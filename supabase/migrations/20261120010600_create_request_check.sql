@@ -74,8 +74,9 @@ declare
     v_target constant text := case when v_path[1] = 'rpc' then v_path[2] else v_path[1] end;
     v_relation constant regclass := case when v_path[1] <> 'rpc' then to_regclass(format('public.%I', v_target)) end;
     v_prefer constant text := v_headers ->> 'prefer';
-    v_may_insert constant boolean := has_any_column_privilege(v_relation, 'insert');
-    v_may_update constant boolean := has_any_column_privilege(v_relation, 'update');
+    v_id constant text := private.request_id();
+    v_may_insert boolean;
+    v_may_update boolean;
     v_is_denied boolean;
 begin
     -- a statement for each case, because a query within an expression would be planned again each time
@@ -86,12 +87,14 @@ begin
     else
         v_is_denied := case
             when v_method in ('GET', 'HEAD') then not has_any_column_privilege(v_relation, 'select')
-            when v_method = 'POST' then not v_may_insert
-            when v_method in ('PATCH', 'PUT') then not v_may_update
+            when v_method = 'POST' then not has_any_column_privilege(v_relation, 'insert')
+            when v_method in ('PATCH', 'PUT') then not has_any_column_privilege(v_relation, 'update')
             when v_method = 'DELETE' then not has_table_privilege(v_relation, 'delete')
         end;
     end if;
-    perform set_config('application_name', coalesce(private.request_id(), current_setting('application_name')), true);
+    if v_id is not null then
+        perform set_config('application_name', v_id, true);
+    end if;
     if length(v_headers ->> 'content-length') > 7 or (v_headers ->> 'content-length')::integer > v_limit then
         perform private.raise_error('request_too_large', jsonb_build_object('limit', v_limit));
     end if;
@@ -99,7 +102,9 @@ begin
         perform private.raise_error('estimate_not_allowed');
     end if;
     -- an upsert writes the columns of a unique index, and a view has none
-    if v_method = 'POST' and v_prefer ~ 'resolution=' and (v_may_insert or v_may_update) then
+    if v_method = 'POST' and v_prefer ~ 'resolution=' then
+        v_may_insert := has_any_column_privilege(v_relation, 'insert');
+        v_may_update := has_any_column_privilege(v_relation, 'update');
         perform from pg_catalog.pg_index i
         where
             i.indrelid = v_relation and i.indisunique and i.indpred is null
@@ -107,7 +112,7 @@ begin
                 select from unnest(i.indkey::smallint[]) k
                 where not (has_column_privilege(v_relation, k, 'insert') and has_column_privilege(v_relation, k, 'update'))
             ));
-        if not found then
+        if not found and (v_may_insert or v_may_update) then
             perform private.raise_error('upsert_not_supported', jsonb_build_object('target', v_target, 'calls', concat_ws(
                 ' or ', case when v_may_insert then 'insert()' end, case when v_may_update then 'update()' end
             )));

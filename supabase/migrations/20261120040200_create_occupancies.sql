@@ -150,10 +150,19 @@ set search_path = ''
 as $$
 declare
     v_property public.properties;
-    v_last constant text := current_setting('staybase.locked_property', true);
+    v_last constant text := coalesce(current_setting('staybase.locked_property', true), '');
+    v_set text;
 begin
-    perform set_config('staybase.locked_property', p_property_id::text, true);
-    if coalesce(v_last, '') in ('', p_property_id::text) then
+    if v_last = p_property_id::text then
+        -- locked already, and a look costs less than half of another lock
+        select p.* into v_property from public.properties p where p.id = p_property_id;
+        if v_property.calendar_id is not null then
+            perform from private.calendars c where c.id = v_property.calendar_id for no key update;
+        end if;
+        return v_property;
+    end if;
+    v_set := set_config('staybase.locked_property', p_property_id::text, true);
+    if v_last = '' then
         select p.* into v_property from public.properties p where p.id = p_property_id for no key update;
         if v_property.calendar_id is not null then
             perform from private.calendars c where c.id = v_property.calendar_id for no key update;
@@ -182,7 +191,7 @@ language plpgsql security definer
 set search_path = ''
 as $$
 declare
-    v_property public.properties;
+    v_property record;
 begin
     if tg_op = 'DELETE' then
         -- those who need the nights of an expired hold may have locked a linked property; who releases nights has locked this one
@@ -198,12 +207,17 @@ begin
         perform private.raise_error('occupancy_is_fixed');
     end if;
 
-    v_property := private.lock_property(new.property_id);
+    if current_setting('staybase.locked_property', true) is distinct from new.property_id::text then
+        perform private.lock_property(new.property_id);
+    end if;
     if tg_op = 'UPDATE' and (new.check_in, new.check_out) = (old.check_in, old.check_out) then
         new.preparation_before := old.preparation_before;
         new.preparation_after := old.preparation_after;
         return new;
     end if;
+    select p.id, p.unit_count, p.preparation_nights_before, p.preparation_nights_after into v_property
+    from public.properties p
+    where p.id = new.property_id;
     new.space_id := coalesce(new.space_id, new.property_id);
     if tg_op = 'INSERT' and new.space_id <> new.property_id then
         -- its preparation nights are those of the row in the own space

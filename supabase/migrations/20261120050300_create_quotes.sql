@@ -132,7 +132,8 @@ comment on function private.charge_problems is
 
 create function private.compute_quote(
     p_property public.properties, p_check_in date, p_check_out date, p_adults integer, p_children integer, p_infants integer,
-    p_pets integer, p_owner uuid, p_now timestamptz, p_children_ages integer[] default null, p_units integer default 1
+    p_pets integer, p_owner uuid, p_now timestamptz, p_children_ages integer[] default null, p_units integer default 1,
+    p_night_prices bigint[] default null, p_is_offer boolean default true
 )
 returns public.quote
 language plpgsql stable
@@ -140,7 +141,7 @@ set search_path = ''
 as $$
 declare
     v_terms record;
-    v_night_prices bigint[];
+    v_night_prices constant bigint[] := coalesce(p_night_prices, private.night_prices(p_property, p_check_in, p_check_out));
     v_price record;
     v_ages smallint[];
     v_terms_hash text;
@@ -156,7 +157,6 @@ begin
     left join public.currencies u on u.code = p_property.currency
     left join public.cancellation_policies c on c.id = p_property.cancellation_policy_id
     where s.name = 'quote_validity';
-    v_night_prices := private.night_prices(p_property, p_check_in, p_check_out);
     v_price := private.price_stay(
         p_property, p_check_in, v_night_prices, p_adults + p_children, p_pets, p_now, private.priced_ages(p_children, p_children_ages), p_units
     );
@@ -180,21 +180,21 @@ begin
     ), 'UTF8')), 'hex');
     -- in the column order of public.quote
     return row(
-        private.quote_id(v_terms_hash, v_expires_at, p_owner), v_expires_at, p_property.id, p_check_in, p_check_out,
+        case when p_is_offer then private.quote_id(v_terms_hash, v_expires_at, p_owner) end, v_expires_at, p_property.id, p_check_in, p_check_out,
         p_check_out - p_check_in, p_adults, p_children, v_ages, p_infants, p_pets, p_units, p_property.booking_mode, p_property.currency,
         v_price.lines, v_price.rent, v_price.discount, v_price.fees, v_price.taxes, v_price.guest_platform_fee,
         v_price.guest_total, v_price.host_platform_fee, v_price.host_total, p_property.time_zone,
         v_check_in_at, (p_check_out + p_property.check_out_until) at time zone p_property.time_zone,
         p_property.cancellation_policy_id, v_terms.policy_name, v_terms.steps,
-        private.cancellation_terms(
+        case when p_is_offer then private.cancellation_terms(
             v_terms.steps, v_night_prices, v_price.guest_total::bigint, v_check_in_at, p_property.time_zone, p_now, v_terms.step
-        ),
+        ) end,
         v_terms.house_rules_version, v_terms_hash
     )::public.quote;
 end
 $$;
 comment on function private.compute_quote is
-    'The quote of a stay for p_owner at p_now, whether or not its nights can be booked: check bookability first. Raises ages_problems and charge_problems.';
+    'The quote of a stay for p_owner at p_now, whether or not its nights can be booked: check bookability first. Raises ages_problems and charge_problems; only an offer has an id and cancellation terms.';
 
 create function private.refuse_stay(p_reasons jsonb) returns void
 language plpgsql

@@ -25,6 +25,18 @@ create type public.booking_actor as enum ('guest', 'host', 'co_host', 'operator'
 comment on type public.booking_actor is
     'Who acts on a booking: guest, host, a co-host with level full, or an operator. system acts without a signed-in user; clock stands for deadlines that have passed.';
 
+create function private.is_party(p_adults smallint, p_children smallint, p_infants smallint, p_pets smallint, p_units smallint)
+returns boolean
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    return p_adults between 1 and 1000 and p_children between 0 and 1000 and p_infants between 0 and 100
+        and p_pets between 0 and 200 and p_units between 1 and 20;
+end
+$$;
+comment on function private.is_party is 'Whether a booking can have so many guests, pets and units at all; properties set narrower limits.';
+
 create table private.bookings (
     id uuid default gen_random_uuid() constraint bookings_pkey primary key,
     property_id uuid not null constraint bookings_property_fkey references public.properties (id) on delete restrict,
@@ -40,12 +52,12 @@ create table private.bookings (
     check_in date not null,
     check_out date not null,
     nights integer not null generated always as (check_out - check_in) stored,
-    adults smallint not null constraint bookings_adults_range check (adults between 1 and 1000),
-    children smallint not null constraint bookings_children_range check (children between 0 and 1000),
+    adults smallint not null,
+    children smallint not null,
     children_ages smallint[],
-    infants smallint not null constraint bookings_infants_range check (infants between 0 and 100),
-    pets smallint not null constraint bookings_pets_range check (pets between 0 and 200),
-    units smallint not null default 1 constraint bookings_units_range check (units between 1 and 20),
+    infants smallint not null,
+    pets smallint not null,
+    units smallint not null default 1,
 
     booking_mode public.booking_mode not null,
     currency text not null constraint bookings_currency_fkey references public.currencies (code) on delete restrict,
@@ -73,6 +85,8 @@ create table private.bookings (
     payout_currency text constraint bookings_payout_currency_fkey references public.currencies (code) on delete restrict,
     payout_rate numeric,
 
+    -- a function, because every insert and update parses the text of each constraint again
+    constraint bookings_party_range check (private.is_party(adults, children, infants, pets, units)),
     constraint bookings_children_ages_are_whole
         check (cardinality(children_ages) = children and 2 <= all (children_ages) and 17 >= all (children_ages)),
     constraint bookings_dates_are_in_order check (check_out > check_in),
@@ -244,36 +258,56 @@ $$;
 comment on function private.copy_booking_parties is
     'Trigger: copies guest, host and property from the booking of a new row, so that a list of such rows is read by index. Definer, because clients'' changes arrive here.';
 
--- this and the next two in PL/pgSQL, which keeps their plans: every booking calls them
-create function private.booking_actors(p_booking private.bookings) returns setof public.booking_actor
-language plpgsql stable security definer rows 3
+create function private.acts_as(p_booking private.bookings, p_actor public.booking_actor) returns boolean
+language plpgsql stable security definer
 set search_path = ''
 as $$
 begin
-    return query
-        select 'guest'::public.booking_actor where p_booking.guest_id = auth.uid()
-        union all
-        select 'host' where p_booking.host_id = auth.uid()
-        union all
-        select 'co_host' from public.co_hosts c
-        where c.property_id = p_booking.property_id and c.profile_id = auth.uid() and c.level = 'full'
-        union all
-        select 'operator' where (select private.is_operator())
-        union all
-        select 'system' where auth.uid() is null
-        union all
-        select 'clock';
+    -- here and below a statement for each case, because queries within one expression would be prepared together each time
+    case p_actor
+        when 'guest' then
+            return p_booking.guest_id is not distinct from auth.uid();
+        when 'host' then
+            return p_booking.host_id is not distinct from auth.uid();
+        when 'co_host' then
+            return exists (
+                select from public.co_hosts c
+                where c.property_id = p_booking.property_id and c.profile_id = auth.uid() and c.level = 'full'
+            );
+        when 'operator' then
+            return private.is_operator();
+        when 'system' then
+            return auth.uid() is null;
+        when 'clock' then
+            return true;
+    end case;
 end
 $$;
-comment on function private.booking_actors is
-    'The roles in which the caller may act on a booking. Every caller may act as clock, because its transitions depend on time only; definer, because it reads behind the policies.';
+comment on function private.acts_as is
+    'Whether the caller may act on a booking in this role. Every caller may act as clock, because its transitions depend on time only; definer, because it reads behind the policies.';
+
+create function private.first_actor(p_booking private.bookings, p_actors public.booking_actor[]) returns public.booking_actor
+language plpgsql stable
+set search_path = ''
+as $$
+declare
+    v_actor public.booking_actor;
+begin
+    foreach v_actor in array p_actors loop
+        if private.acts_as(p_booking, v_actor) then
+            return v_actor;
+        end if;
+    end loop;
+    return null;
+end
+$$;
+comment on function private.first_actor is 'The first of these roles in which the caller may act on a booking; null when there is none.';
 
 create function private.transition_allowed(p_guard text, p_booking private.bookings, p_at timestamptz) returns boolean
 language plpgsql stable
 set search_path = ''
 as $$
 begin
-    -- a statement for each guard, because queries within one expression would be planned again each time
     case p_guard
         when 'before_expiry' then
             return p_at < p_booking.expires_at;
@@ -307,35 +341,32 @@ end
 $$;
 comment on function private.transition_allowed is 'Whether the guard of a transition allows it at p_at.';
 
-create function private.agreed_booking_columns() returns text[]
-language sql immutable
+create function private.actor_of_transition(
+    p_booking private.bookings, p_to public.booking_status, p_at timestamptz, out actor public.booking_actor, out is_allowed boolean
+)
+language plpgsql stable
 set search_path = ''
 as $$
-    select array[
-        'id', 'property_id', 'host_id', 'guest_id', 'booking_mode', 'currency', 'property_title', 'property_city', 'time_zone',
-        'check_in_from', 'check_out_until', 'cancellation_policy_id', 'cancellation_policy_name', 'cancellation_steps',
-        'house_rules_version', 'quote_id', 'idempotency_key', 'request_hash', 'created_at', 'payout_currency', 'payout_rate'
-    ]
-$$;
-comment on function private.agreed_booking_columns is 'Columns of private.bookings that never change: the terms that guest and host agreed on.';
-
-create function private.actor_of_transition(p_booking private.bookings, p_to public.booking_status, p_at timestamptz)
-returns table (actor public.booking_actor, is_allowed boolean)
-language plpgsql stable rows 1
-set search_path = ''
-as $$
+declare
+    v_transition record;
 begin
-    return query
-        select t.actor, a.is_allowed
+    for v_transition in
+        select t.actor, t.guard
         from private.booking_transitions t
-        cross join lateral (select private.transition_allowed(t.guard, p_booking, p_at) as is_allowed) a
-        where t.from_status = p_booking.status and t.to_status = p_to and t.actor in (select private.booking_actors(p_booking))
-        order by a.is_allowed desc, t.actor
-        limit 1;
+        where t.from_status = p_booking.status and t.to_status = p_to
+        order by t.actor
+    loop
+        continue when not private.acts_as(p_booking, v_transition.actor);
+        is_allowed := coalesce(private.transition_allowed(v_transition.guard, p_booking, p_at), false);
+        if is_allowed or actor is null then
+            actor := v_transition.actor;
+        end if;
+        exit when is_allowed;
+    end loop;
 end
 $$;
 comment on function private.actor_of_transition is
-    'The role in which the caller may change the status of a booking to p_to, and whether the guard of that transition allows it at p_at. No row when the caller has none of its roles.';
+    'The role in which the caller may change the status of a booking to p_to, and whether the guard of that transition allows it at p_at; nulls when the caller has none of its roles.';
 
 create function private.booking_changes(p_old private.bookings, p_new private.bookings, out before jsonb, out after jsonb)
 language plpgsql immutable
@@ -367,8 +398,11 @@ language plpgsql security definer
 set search_path = ''
 as $$
 declare
-    v_changes record;
+    v_rest private.bookings := new;
+    v_is_same_stay boolean;
+    v_payout record;
     v_transition record;
+    v_done text;
 begin
     if tg_op = 'DELETE' then
         perform private.raise_error('booking_is_permanent');
@@ -376,25 +410,54 @@ begin
         if new.status not in ('requested', 'awaiting_payment') then
             perform private.raise_error('booking_begins_unpaid');
         end if;
-        perform private.refuse_suspended_party(new.guest_id, new.host_id);
-        if exists (
-            select from private.payout_rate_of(new.host_id, new.currency, new.quote_id) r
-            where (r.payout_currency, r.payout_rate) is distinct from (new.payout_currency, new.payout_rate)
-        ) then
+        v_done := private.refuse_suspended_party(new.guest_id, new.host_id);
+        v_payout := private.payout_rate_of(new.host_id, new.currency, new.quote_id);
+        if (v_payout.payout_currency, v_payout.payout_rate) is distinct from (new.payout_currency, new.payout_rate) then
             perform private.raise_error('payout_rate_not_of_quote');
         end if;
         return new;
     end if;
 
-    v_changes := private.booking_changes(old, new);
-    if v_changes.before is null and not private.ages_change(old, new) then
-        return new;
-    elsif v_changes.before ?| private.agreed_booking_columns() then
-        perform private.raise_error('booking_terms_are_fixed', jsonb_build_object('before', v_changes.before));
+    -- what can change; the other columns are the terms that guest and host agreed on
+    v_rest.status := old.status;
+    v_rest.status_at := old.status_at;
+    v_rest.status_reason := old.status_reason;
+    v_rest.expires_at := old.expires_at;
+    v_rest.confirmed_at := old.confirmed_at;
+    v_rest.check_in := old.check_in;
+    v_rest.check_out := old.check_out;
+    v_rest.nights := old.nights;
+    v_rest.check_in_at := old.check_in_at;
+    v_rest.check_out_at := old.check_out_at;
+    v_rest.adults := old.adults;
+    v_rest.children := old.children;
+    v_rest.children_ages := old.children_ages;
+    v_rest.infants := old.infants;
+    v_rest.pets := old.pets;
+    v_rest.units := old.units;
+    v_rest.guest_total := old.guest_total;
+    v_rest.host_total := old.host_total;
+    v_rest.night_prices := old.night_prices;
+    v_rest.updated_at := old.updated_at;
+    if v_rest is distinct from old then
+        perform private.raise_error(
+            'booking_terms_are_fixed', jsonb_build_object('before', (private.booking_changes(old, new)).before)
+        );
     end if;
+    v_is_same_stay := (
+        new.check_in, new.check_out, new.check_in_at, new.check_out_at, new.adults, new.children, new.infants, new.pets, new.units,
+        new.guest_total, new.host_total, new.night_prices
+    ) is not distinct from (
+        old.check_in, old.check_out, old.check_in_at, old.check_out_at, old.adults, old.children, old.infants, old.pets, old.units,
+        old.guest_total, old.host_total, old.night_prices
+    ) and not private.ages_change(old, new);
 
     if new.status = old.status then
-        if new.expires_at is distinct from old.expires_at or new.confirmed_at is distinct from old.confirmed_at
+        if v_is_same_stay and (new.status_at, new.status_reason, new.expires_at, new.confirmed_at)
+            is not distinct from (old.status_at, old.status_reason, old.expires_at, old.confirmed_at)
+        then
+            return new;
+        elsif new.expires_at is distinct from old.expires_at or new.confirmed_at is distinct from old.confirmed_at
             or old.status <> 'confirmed' or now() >= old.check_out_at
         then
             perform private.raise_error('booking_not_alterable', jsonb_build_object('status', old.status));
@@ -414,13 +477,11 @@ begin
     if new.status_at > clock_timestamp() or new.status_at < old.status_at then
         perform private.raise_error('status_time_out_of_order');
     end if;
-    if v_changes.before ?| array[
-        'check_in', 'check_out', 'adults', 'children', 'infants', 'pets', 'units', 'guest_total', 'host_total', 'night_prices'
-    ] or private.ages_change(old, new) then
+    if not v_is_same_stay then
         perform private.raise_error('status_and_stay_changed_together');
     end if;
 
-    select t.* into v_transition from private.actor_of_transition(old, new.status, new.status_at) t;
+    v_transition := private.actor_of_transition(old, new.status, new.status_at);
     if v_transition.is_allowed is not true then
         perform private.raise_error(
             case
@@ -460,20 +521,36 @@ begin
         );
         return null;
     end if;
-    v_changes := private.booking_changes(old, new);
-    if v_changes.before is null and not private.ages_change(old, new) then
-        return null;
-    elsif new.status = old.status then
-        select a into v_actor from private.booking_actors(new) as a order by a limit 1;
+    if new.status = old.status then
+        v_changes := private.booking_changes(old, new);
+        if v_changes.before is null and not private.ages_change(old, new) then
+            return null;
+        end if;
+        v_actor := private.first_actor(new, enum_range(null::public.booking_actor));
         insert into private.booking_events (booking_id, event, to_status, actor, actor_id, before, after, at)
         values (new.id, 'altered', new.status, v_actor, auth.uid(), coalesce(v_changes.before, '{}'), coalesce(v_changes.after, '{}'), now());
     else
-        select t.actor into v_actor from private.actor_of_transition(old, new.status, new.status_at) t;
+        v_actor := (private.actor_of_transition(old, new.status, new.status_at)).actor;
         insert into private.booking_events (booking_id, event, from_status, to_status, actor, actor_id, reason, before, after, at)
         values (
-            new.id, 'status_changed', old.status, new.status, v_actor, case when v_actor <> 'clock' then auth.uid() end,
-            new.status_reason, v_changes.before,
-            to_jsonb(new) - private.agreed_booking_columns() - array['updated_at', 'nights', 'night_prices', 'children_ages'], new.status_at
+            new.id, 'status_changed', old.status, new.status, v_actor, case when v_actor <> 'clock' then auth.uid() end, new.status_reason,
+            -- without booking_changes, because most events are these and few columns can change with the status
+            jsonb_build_object('status', old.status)
+            || case when new.status_at <> old.status_at then jsonb_build_object('status_at', old.status_at) else '{}' end
+            || case
+                when new.status_reason is distinct from old.status_reason then jsonb_build_object('status_reason', old.status_reason) else '{}'
+            end
+            || case when new.expires_at is distinct from old.expires_at then jsonb_build_object('expires_at', old.expires_at) else '{}' end
+            || case
+                when new.confirmed_at is distinct from old.confirmed_at then jsonb_build_object('confirmed_at', old.confirmed_at) else '{}'
+            end,
+            jsonb_build_object(
+                'status', new.status, 'status_at', new.status_at, 'status_reason', new.status_reason, 'expires_at', new.expires_at,
+                'confirmed_at', new.confirmed_at, 'check_in', new.check_in, 'check_out', new.check_out, 'check_in_at', new.check_in_at,
+                'check_out_at', new.check_out_at, 'adults', new.adults, 'children', new.children, 'infants', new.infants, 'pets', new.pets,
+                'units', new.units, 'guest_total', new.guest_total, 'host_total', new.host_total
+            ),
+            new.status_at
         );
     end if;
     return null;

@@ -1,5 +1,5 @@
 -- Purpose: every booking once for each of its readers, so that a page of bookings is read by index.
--- Touches: private.co_hosted_bookings and its triggers on private.bookings and public.co_hosts; view private.readable_bookings.
+-- Touches: private.co_hosted_bookings, share_with_co_hosts; a trigger on public.co_hosts; view private.readable_bookings.
 -- Watch: `or` in a policy keeps an index from being used. The planner merges branches by their indexes, when they have no condition of
 -- their own and the reader is the one condition outside; it does not run branches that is_whole excludes.
 
@@ -14,7 +14,7 @@ create table private.co_hosted_bookings (
         foreign key (property_id, profile_id) references public.co_hosts (property_id, profile_id) on delete cascade
 );
 comment on table private.co_hosted_bookings is
-    'The bookings that co-hosts can read, except those that they made as guests. Triggers on bookings and co_hosts keep it.';
+    'The bookings that co-hosts can read, except those that they made as guests. A trigger on co_hosts and share_with_co_hosts keep it.';
 create index co_hosted_bookings_co_host_idx on private.co_hosted_bookings (property_id, profile_id);
 create index co_hosted_bookings_created_at_idx on private.co_hosted_bookings (profile_id, created_at);
 create index co_hosted_bookings_check_in_idx on private.co_hosted_bookings (profile_id, check_in);
@@ -26,30 +26,35 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
-    if tg_table_name = 'co_hosts' then
-        insert into private.co_hosted_bookings (booking_id, profile_id, property_id, check_in, created_at)
-        select b.id, new.profile_id, b.property_id, b.check_in, b.created_at
-        from private.bookings b
-        where b.property_id = new.property_id and b.guest_id <> new.profile_id;
-    elsif tg_op = 'INSERT' then
-        insert into private.co_hosted_bookings (booking_id, profile_id, property_id, check_in, created_at)
-        select new.id, c.profile_id, new.property_id, new.check_in, new.created_at
-        from public.co_hosts c
-        where c.property_id = new.property_id and c.profile_id <> new.guest_id;
-    else
-        update private.co_hosted_bookings c set check_in = new.check_in where c.booking_id = new.id;
-    end if;
+    insert into private.co_hosted_bookings (booking_id, profile_id, property_id, check_in, created_at)
+    select b.id, new.profile_id, b.property_id, b.check_in, b.created_at
+    from private.bookings b
+    where b.property_id = new.property_id and b.guest_id <> new.profile_id;
     return null;
 end
 $$;
 comment on function private.add_co_hosted_bookings is
-    'Trigger: gives a new co-host the bookings of the property, and a new booking to its co-hosts. Definer, because no API role may write co_hosted_bookings.';
+    'Trigger: gives a new co-host the bookings of the property. Definer, because no API role may write co_hosted_bookings.';
 create trigger _200_add_co_hosted_bookings after insert on public.co_hosts
     for each row execute function private.add_co_hosted_bookings();
-create trigger _200_add_co_hosted_bookings after insert on private.bookings
-    for each row execute function private.add_co_hosted_bookings();
-create trigger _210_add_co_hosted_bookings after update on private.bookings
-    for each row when (old.check_in <> new.check_in) execute function private.add_co_hosted_bookings();
+
+create function private.share_with_co_hosts(p_event private.booking_events, p_booking private.bookings) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    if p_event.event = 'altered' then
+        update private.co_hosted_bookings c set check_in = p_booking.check_in where c.booking_id = p_booking.id;
+    elsif exists (select from public.co_hosts c where c.property_id = p_booking.property_id) then
+        insert into private.co_hosted_bookings (booking_id, profile_id, property_id, check_in, created_at)
+        select p_booking.id, c.profile_id, p_booking.property_id, p_booking.check_in, p_booking.created_at
+        from public.co_hosts c
+        where c.property_id = p_booking.property_id and c.profile_id <> p_booking.guest_id;
+    end if;
+end
+$$;
+comment on function private.share_with_co_hosts is
+    'Gives a new booking to the co-hosts of its property, and new dates to those that have it. Definer, because no API role may write co_hosted_bookings.';
 
 -- runs as its owner, because policies in each branch double the cost of a count; it shows a caller only what the policies do
 create view private.readable_bookings as

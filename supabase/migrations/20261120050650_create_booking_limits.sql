@@ -117,8 +117,13 @@ declare
         union all
         select e from private.unpaid_extensions(p_guest_id, p_now) e
     );
-    v_at timestamptz := private.unpaid_room_at(v_unpaid, p_bookings, p_nights, v_limits[1], v_limits[2], p_now);
+    v_at timestamptz;
 begin
+    -- nothing counts beside the first stay but the number of bookings
+    if v_unpaid = '{}' and p_bookings <= least(v_limits[1], v_limits[3]) then
+        return;
+    end if;
+    v_at := private.unpaid_room_at(v_unpaid, p_bookings, p_nights, v_limits[1], v_limits[2], p_now);
     if v_at is distinct from p_now then
         perform private.raise_error('too_many_unpaid_bookings', private.retry_details(v_at, p_now));
     end if;
@@ -146,11 +151,12 @@ declare
     v_all timestamptz[];
     v_here timestamptz[];
     v_until timestamptz;
+    v_done text;
 begin
     if not exists (select from auth.users u where u.id = p_guest_id and u.email_confirmed_at is not null) then
         perform private.raise_error('email_not_confirmed');
     end if;
-    perform private.refuse_unpaid_excess(p_guest_id, p_property_id, 1, p_nights, p_now);
+    v_done := private.refuse_unpaid_excess(p_guest_id, p_property_id, 1, p_nights, p_now);
     select array_agg(e.at order by e.at desc), array_agg(e.at order by e.at desc) filter (where e.property_id = p_property_id)
     into v_all, v_here
     from (

@@ -18,8 +18,9 @@ set search_path = ''
 as $$
 declare
     v_booking private.bookings;
+    v_property_id constant uuid := (select b.property_id from private.bookings b where b.id = p_booking_id);
+    v_property constant public.properties := private.lock_property(v_property_id);
 begin
-    perform private.lock_property((select b.property_id from private.bookings b where b.id = p_booking_id));
     select b.* into v_booking from private.bookings b where b.id = p_booking_id for no key update;
     -- an expired hold or ended stay is recorded first
     if v_booking.expires_at <= p_now then
@@ -53,10 +54,13 @@ declare
     )::text, 'UTF8'));
     v_earlier record;
     v_property public.properties;
+    v_reasons jsonb;
+    v_night_prices bigint[];
     v_quote public.quote;
     v_payout record;
     v_expires_at timestamptz;
     v_id uuid;
+    v_done text;
 begin
     if p_idempotency_key is not null then
         if char_length(p_idempotency_key) not between 1 and 255 then
@@ -78,21 +82,31 @@ begin
     if not found then
         perform private.raise_error('account_deleted');
     end if;
-    perform private.refuse_unpaid_booking(p_guest_id, p_property_id, (p_check_out - p_check_in) * least(p_units, 20), p_now);
+    -- here and in other functions of every booking v_done takes what returns nothing, because perform starts the executor for each call
+    v_done := private.refuse_unpaid_booking(p_guest_id, p_property_id, (p_check_out - p_check_in) * least(p_units, 20), p_now);
     v_property := private.lock_property(p_property_id);
-    perform private.refuse_suspended_party(p_guest_id, v_property.host_id);
-    perform private.refuse_stay(private.count_refused_stay(
-        case when v_property.host_id = p_guest_id then jsonb_build_array(private.problem('own_property')) else '[]' end
-        || private.bookability(p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_at => p_now, p_units => p_units)
-    ));
-
-    v_quote := private.compute_quote(
-        v_property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_guest_id, p_now, p_children_ages, p_units
+    v_done := private.refuse_suspended_party(p_guest_id, v_property.host_id);
+    v_reasons := private.bookability(
+        p_property_id, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_at => p_now, p_units => p_units
     );
-    if not private.quote_is_valid(p_quote_id, v_quote.terms_hash, p_guest_id, p_now) then
-        perform private.raise_error('stale_quote', jsonb_build_object('quote', to_jsonb(v_quote)));
+    if v_property.host_id = p_guest_id then
+        v_reasons := jsonb_build_array(private.problem('own_property')) || v_reasons;
     end if;
-    select r.* into v_payout from private.payout_rate_of(v_property.host_id, v_quote.currency, p_quote_id) r;
+    if v_reasons <> '[]' then
+        perform private.raise_errors(private.count_refused_stay(v_reasons));
+    end if;
+
+    v_night_prices := private.night_prices(v_property, p_check_in, p_check_out);
+    v_quote := private.compute_quote(
+        v_property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_guest_id, p_now, p_children_ages, p_units,
+        v_night_prices, false
+    );
+    if p_quote_id is not null and not private.quote_is_valid(p_quote_id, v_quote.terms_hash, p_guest_id, p_now) then
+        perform private.raise_error('stale_quote', jsonb_build_object('quote', to_jsonb(private.compute_quote(
+            v_property, p_check_in, p_check_out, p_adults, p_children, p_infants, p_pets, p_guest_id, p_now, p_children_ages, p_units
+        ))));
+    end if;
+    v_payout := private.payout_rate_of(v_property.host_id, v_quote.currency, p_quote_id);
 
     v_expires_at := case v_property.booking_mode
         when 'instant' then p_now + private.duration('unpaid_hold')
@@ -108,15 +122,15 @@ begin
         p_property_id, v_property.host_id, p_guest_id,
         case v_property.booking_mode when 'instant' then 'awaiting_payment' else 'requested' end::public.booking_status,
         p_now, v_expires_at, p_check_in, p_check_out, p_adults, p_children, v_quote.children_ages, p_infants, p_pets, p_units, v_property.booking_mode,
-        v_quote.currency, v_quote.guest_total, v_quote.host_total, private.night_prices(v_property, p_check_in, p_check_out),
+        v_quote.currency, v_quote.guest_total, v_quote.host_total, v_night_prices,
         v_property.title, v_property.city, v_quote.time_zone, v_property.check_in_from, v_property.check_out_until,
         v_quote.check_in_at, v_quote.check_out_at, v_quote.cancellation_policy_id, v_quote.cancellation_policy_name,
         v_quote.cancellation_steps, v_quote.house_rules_version, p_quote_id, p_idempotency_key, v_request_hash,
         v_payout.payout_currency, v_payout.payout_rate
     )
     returning id into v_id;
-    perform private.reserve_nights(v_id, p_property_id, p_check_in, p_check_out, v_expires_at, p_units);
-    perform private.insert_line_items(v_id, v_quote.lines);
+    v_done := private.reserve_nights(v_id, p_property_id, p_check_in, p_check_out, v_expires_at, p_units);
+    v_done := private.insert_line_items(v_id, v_quote.lines);
     return v_id;
 end
 $$;
@@ -178,7 +192,9 @@ begin
     if auth.uid() is null then
         perform private.raise_error('not_signed_in');
     end if;
-    perform private.require_values(to_jsonb(new), array['property_id', 'check_in', 'check_out']);
+    if num_nulls(new.property_id, new.check_in, new.check_out) > 0 then
+        perform private.require_values(to_jsonb(new), array['property_id', 'check_in', 'check_out']);
+    end if;
     if not exists (select from public.properties p where p.id = new.property_id) then
         perform private.raise_error('property_not_found');
     end if;
@@ -202,6 +218,7 @@ as $$
 declare
     v_booking private.bookings := private.lock_booking(p_booking_id, p_now);
     v_expires_at timestamptz;
+    v_done text;
 begin
     if p_action = 'accept' and v_booking.status = 'awaiting_payment' or p_action = 'confirm' and v_booking.status = 'confirmed' then
         perform private.raise_error('booking_already_has_status', jsonb_build_object('status', v_booking.status));
@@ -209,7 +226,7 @@ begin
     case p_action
         when 'withdraw' then
             update private.bookings set status = 'withdrawn', status_at = p_now, status_reason = p_reason where id = p_booking_id;
-            perform private.release_nights(p_booking_id);
+            v_done := private.release_nights(p_booking_id);
         when 'decline' then
             update private.bookings set status = 'declined', status_at = p_now, status_reason = p_reason where id = p_booking_id;
             perform private.release_nights(p_booking_id);
@@ -236,16 +253,15 @@ create function private.require_booking_party(p_booking_id uuid) returns void
 language plpgsql stable security definer
 set search_path = ''
 as $$
+declare
+    v_person constant uuid := auth.uid();
+    v_booking record;
 begin
-    if not exists (
-        select from private.bookings b
-        where
-            b.id = p_booking_id
-            and (
-                auth.uid() is null or b.guest_id = auth.uid() or (select private.is_operator())
-                or b.property_id in (select private.my_properties('calendar'))
-            )
-    ) then
+    select b.guest_id, b.property_id into v_booking from private.bookings b where b.id = p_booking_id;
+    -- a statement for each, because most callers are the guest
+    if v_booking.guest_id is not null and (v_person is null or v_booking.guest_id = v_person or private.is_operator()) then
+        return;
+    elsif v_booking.property_id is null or v_booking.property_id not in (select private.my_properties('calendar')) then
         perform private.raise_error('booking_not_found');
     end if;
 end
@@ -257,11 +273,12 @@ create function private.change_booking_status_as_caller(p_booking_id uuid, p_act
 language plpgsql security definer
 set search_path = ''
 as $$
+declare
+    v_done text := private.require_booking_party(p_booking_id);
 begin
-    perform private.require_booking_party(p_booking_id);
     for v_attempt in 1..4 loop
         begin
-            perform private.change_booking_status(p_booking_id, p_action, p_reason, now());
+            v_done := private.change_booking_status(p_booking_id, p_action, p_reason, now());
             return;
         exception when deadlock_detected or serialization_failure or lock_not_available then
             perform private.wait_to_retry(v_attempt);
@@ -277,8 +294,9 @@ create function private.bookings_instead_of_delete() returns trigger
 language plpgsql
 set search_path = ''
 as $$
+declare
+    v_done constant text := private.change_booking_status_as_caller(old.id, 'withdraw');
 begin
-    perform private.change_booking_status_as_caller(old.id, 'withdraw');
     return old;
 end
 $$;

@@ -239,7 +239,7 @@ create function private.cancelling_actor(p_booking private.bookings) returns pub
 language sql stable
 set search_path = ''
 as $$
-    select a from private.booking_actors(p_booking) as a where a in ('guest', 'host', 'operator', 'system') order by a limit 1
+    select private.first_actor(p_booking, '{guest,host,operator,system}')
 $$;
 comment on function private.cancelling_actor is
     'The role in which the caller can cancel; null for a co-host, because the host pays for a cancellation.';

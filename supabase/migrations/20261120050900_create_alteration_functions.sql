@@ -57,7 +57,7 @@ create function private.alteration_actor(p_booking private.bookings) returns pub
 language sql stable
 set search_path = ''
 as $$
-    select a from private.booking_actors(p_booking) as a where a in ('guest', 'host', 'co_host') order by a limit 1
+    select private.first_actor(p_booking, '{guest,host,co_host}')
 $$;
 comment on function private.alteration_actor is 'The role in which the caller proposes or answers; null when the caller can do neither.';
 

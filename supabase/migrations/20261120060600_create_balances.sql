@@ -204,19 +204,21 @@ set search_path = ''
 as $$
 declare
     v_booking private.bookings;
+    v_confirmed_at timestamptz;
     v_price bigint;
     v_change record;
 begin
-    select b.* into v_booking from private.bookings b where b.id = p_booking_id for no key update;
+    select b.confirmed_at into v_confirmed_at from private.bookings b where b.id = p_booking_id for no key update;
     -- a hold or request that ended before anything was paid or planned
     if
-        v_booking.confirmed_at is null
+        v_confirmed_at is null
         and not exists (select from public.payments p where p.booking_id = p_booking_id)
         and not exists (select from private.ledger_entries e where e.booking_id = p_booking_id)
         and not exists (select from private.planned_charges c where c.booking_id = p_booking_id)
     then
         return;
     end if;
+    select b.* into v_booking from private.bookings b where b.id = p_booking_id;
     for v_change in
         select
             l.kind, l.guest - coalesce(p.guest, 0) as guest, l.host - coalesce(p.host, 0) as host, l.tax - coalesce(p.tax, 0) as tax,
@@ -276,20 +278,16 @@ create function private.reconcile_changed_booking_money() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
+declare
+    v_done constant text := private.reconcile_booking_money(new.booking_id);
 begin
-    perform private.reconcile_booking_money((case tg_table_name when 'bookings' then to_jsonb(new) ->> 'id' else to_jsonb(new) ->> 'booking_id' end)::uuid);
     return null;
 end
 $$;
 comment on function private.reconcile_changed_booking_money is
     'Trigger at commit, when lines and cancellation are written: reconciles the money of a changed booking. Definer, because clients cause the change.';
 
-create constraint trigger _100_reconcile_booking_money after update on private.bookings
-    deferrable initially deferred for each row
-    when (
-        old.status is distinct from new.status or old.guest_total is distinct from new.guest_total
-        or old.host_total is distinct from new.host_total
-    )
-    execute function private.reconcile_changed_booking_money();
+create constraint trigger _100_reconcile_booking_money after insert on private.booking_events
+    deferrable initially deferred for each row when (new.event <> 'created') execute function private.reconcile_changed_booking_money();
 create constraint trigger reconcile_booking_money after insert on public.cancellations
     deferrable initially deferred for each row execute function private.reconcile_changed_booking_money();

@@ -393,9 +393,6 @@ end
 $$;
 comment on function private.review_payable_of_row is
     'Trigger: what release_payouts reads about a booking has changed. The argument is the column with the booking''s id. Definer, because operators cause the change.';
-create trigger _300_review_payable after update on private.bookings
-    for each row when ((old.status, old.check_in_at, old.nights) is distinct from (new.status, new.check_in_at, new.nights))
-    execute function private.review_payable_of_row('id');
 create trigger _200_review_payable after insert or update on public.payout_holds
     for each row execute function private.review_payable_of_row('booking_id');
 create trigger _200_review_payable after insert or update on public.disputes

@@ -43,9 +43,7 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
-    v_actor public.booking_actor := (
-        select a from private.booking_actors(p_booking) as a where a in ('host', 'operator', 'system') order by a desc limit 1
-    );
+    v_actor public.booking_actor := private.first_actor(p_booking, '{system,operator,host}');
     v_before record;
     v_after record;
     v_plan public.refund_preview;

@@ -37,12 +37,11 @@ begin
 end
 $$;
 comment on function private.booking_summary is 'Data of a booking for its notifications.';
-create function private.notify_of_booking_event(p_event private.booking_events) returns void
+create function private.notify_of_booking_event(p_event private.booking_events, p_booking private.bookings) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
 declare
-    v_booking private.bookings;
     v_kind text;
     v_to_guest boolean := true;
     v_to_host boolean := true;
@@ -70,19 +69,18 @@ begin
     if not v_to_guest and not v_to_host then
         return;
     end if;
-    select b.* into v_booking from private.bookings b where b.id = p_event.booking_id;
     v_data := private.booking_summary(p_event.booking_id) || jsonb_strip_nulls(jsonb_build_object(
         'actor', p_event.actor, 'reason', p_event.reason, 'expires_at', p_event.after ->> 'expires_at',
-        'review_until', case when v_kind = 'review_due' then private.review_window_ends_at(v_booking) end
+        'review_until', case when v_kind = 'review_due' then private.review_window_ends_at(p_booking) end
     ));
     if v_to_guest then
-        perform private.notify(v_booking.guest_id, v_kind, 'booking_event:' || p_event.id, v_data || '{"you_are": "guest"}', p_event.booking_id, v_booking.property_id);
+        perform private.notify(p_booking.guest_id, v_kind, 'booking_event:' || p_event.id, v_data || '{"you_are": "guest"}', p_event.booking_id, p_booking.property_id);
     end if;
     if v_to_host then
-        perform private.notify(h.id, v_kind, 'booking_event:' || p_event.id, v_data || '{"you_are": "host"}', p_event.booking_id, v_booking.property_id)
-        from private.host_side(v_booking.property_id, v_booking.host_id) as h (id)
+        perform private.notify(h.id, v_kind, 'booking_event:' || p_event.id, v_data || '{"you_are": "host"}', p_event.booking_id, p_booking.property_id)
+        from private.host_side(p_booking.property_id, p_booking.host_id) as h (id)
         -- co-hosts write no reviews
-        where v_kind <> 'review_due' or h.id = v_booking.host_id;
+        where v_kind <> 'review_due' or h.id = p_booking.host_id;
     end if;
 end
 $$;

@@ -361,27 +361,28 @@ select private.install_row_checks('public.threads', 'new.booking_id is null');
 select private.install_row_checks('public.messages', 'new.sender_id is not null');
 select private.install_row_checks('public.blocked_profiles');
 
-create function private.add_booking_event_to_thread(p_event private.booking_events) returns void
+create function private.add_booking_event_to_thread(p_event private.booking_events, p_booking private.bookings) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
 declare
-    v_booking private.bookings;
     v_thread uuid;
     v_event text;
     v_at constant timestamptz := clock_timestamp();
     v_asked_at constant timestamptz := case when p_event.to_status = 'requested' then p_event.at end;
 begin
-    select b.* into v_booking from private.bookings b where b.id = p_event.booking_id;
     if p_event.event = 'created' then
-        update public.threads t
-        set booking_id = p_event.booking_id, last_message_at = v_at, asked_at = coalesce(t.asked_at, v_asked_at)
-        where t.property_id = v_booking.property_id and t.guest_id = v_booking.guest_id and t.booking_id is null
-        returning t.id into v_thread;
+        select t.id into v_thread
+        from public.threads t
+        where t.property_id = p_booking.property_id and t.guest_id = p_booking.guest_id and t.booking_id is null;
         if v_thread is null then
             insert into public.threads (property_id, host_id, guest_id, booking_id, last_message_at, asked_at)
-            values (v_booking.property_id, v_booking.host_id, v_booking.guest_id, p_event.booking_id, v_at, v_asked_at)
+            values (p_booking.property_id, p_booking.host_id, p_booking.guest_id, p_event.booking_id, v_at, v_asked_at)
             returning id into v_thread;
+        else
+            update public.threads t
+            set booking_id = p_event.booking_id, last_message_at = v_at, asked_at = coalesce(t.asked_at, v_asked_at)
+            where t.id = v_thread;
         end if;
     else
         update public.threads t
@@ -405,7 +406,7 @@ begin
             when 'booking_awaiting_payment' then 'Waiting for payment' when 'booking_no_show' then 'No-show'
             when 'booking_altered' then 'Changed' else initcap(replace(p_event.to_status::text, '_', ' '))
         end,
-        v_booking.check_in, v_booking.check_out
+        p_booking.check_in, p_booking.check_out
     ));
 end
 $$;

@@ -187,6 +187,15 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
+    -- most stays never had a case, and this look is cheaper than the update
+    if not exists (
+        select from public.overbookings c
+        where
+            c.closed_at is null
+            and (c.booking_id = old.booking_id or c.own_booking_id = old.own_booking_id or c.external_block_id = old.external_block_id)
+    ) then
+        return null;
+    end if;
     update public.overbookings c
     set
         closed_at = clock_timestamp(),
@@ -207,18 +216,17 @@ $$;
 comment on function private.close_overbookings is
     'Trigger: closes the cases of a booking or channel''s stay that has left its nights. Definer, because no API role may write overbookings.';
 
-create function private.end_overbookings_of_stay() returns trigger
+create function private.end_overbookings_of_stay(p_booking_id uuid) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
 begin
     update public.overbookings c set closed_at = clock_timestamp(), closed_reason = 'stay_over'
-    where c.booking_id = new.id and c.closed_at is null;
-    return null;
+    where c.booking_id = p_booking_id and c.closed_at is null;
 end
 $$;
 comment on function private.end_overbookings_of_stay is
-    'Trigger: closes the cases of a stay that has ended. Definer, because no API role may write overbookings.';
+    'Closes the cases of a stay that has ended. Definer, because no API role may write overbookings.';
 
 create trigger _100_close_overbookings after delete on public.occupancies for each row
     when (old.kind <> 'host_block') execute function private.close_overbookings();
@@ -230,8 +238,6 @@ create trigger _200_open_overbookings after insert on public.occupancies for eac
 create trigger _200_open_overbookings_on_update after update on public.occupancies for each row
     when (new.kind = 'external_block' and (old.check_in, old.check_out) is distinct from (new.check_in, new.check_out))
     execute function private.open_overbookings();
-create trigger _400_end_overbookings_of_stay after update on private.bookings for each row
-    when (new.status = 'completed' and old.status <> 'completed') execute function private.end_overbookings_of_stay();
 
 create function private.end_overbookings_of_own_bookings() returns void
 language sql

@@ -19,30 +19,13 @@ create index calendar_changes_at_idx on private.calendar_changes (at);
 create index calendar_changes_property_id_idx on private.calendar_changes (property_id);
 alter table private.calendar_changes enable row level security;
 
--- in PL/pgSQL, which keeps its plan: every booking calls it
-create function private.hears_of_calendars(p_host_id uuid) returns boolean
-language plpgsql stable
-set search_path = ''
-as $$
-begin
-    return exists (
-        select
-        from public.webhook_endpoints e
-        where
-            e.owner_id = any (array(select p_host_id union all select r.user_id from public.user_roles r where r.role = 'operator'))
-            and e.is_active and 'calendar.changed' = any (e.events)
-    );
-end
-$$;
-comment on function private.hears_of_calendars is
-    'Whether an endpoint of a host or of an operator receives calendar.changed.';
-
 create function private.note_changed_nights() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
 declare
     v_row public.occupancies := old;
+    v_host uuid;
     v_from date := old.check_in;
     v_until date := old.check_out;
 begin
@@ -50,6 +33,11 @@ begin
         v_row := new;
         v_from := least(v_from, new.check_in);
         v_until := greatest(v_until, new.check_out);
+    end if;
+    select p.host_id into v_host from public.properties p where p.id = v_row.property_id;
+    -- linked properties have one host; without a property it is being deleted
+    if v_host is not null and not private.has_webhook(v_host, 'calendar.changed') then
+        return null;
     end if;
     -- every property that takes the space, each with the nights that it keeps free before and after a stay
     insert into private.calendar_changes (property_id, from_day, until_day)
@@ -59,7 +47,7 @@ begin
         v_until + case when v_row.kind = 'host_block' then 0 else greatest(v_row.preparation_after, p.preparation_nights_before) end
     from public.property_spaces s
     join public.properties p on p.id = s.property_id
-    where s.space_id = v_row.space_id and private.hears_of_calendars(p.host_id);
+    where s.space_id = v_row.space_id and private.has_webhook(p.host_id, 'calendar.changed');
     return null;
 end
 $$;
@@ -82,7 +70,7 @@ begin
         from new_rows n
         join public.properties p on p.id = n.property_id
         group by n.property_id, p.host_id
-        having private.hears_of_calendars(p.host_id);
+        having private.has_webhook(p.host_id, 'calendar.changed');
     end if;
     if tg_op <> 'INSERT' then
         insert into private.calendar_changes (property_id, from_day, until_day)
@@ -90,7 +78,7 @@ begin
         from old_rows o
         join public.properties p on p.id = o.property_id
         group by o.property_id, p.host_id
-        having private.hears_of_calendars(p.host_id);
+        having private.has_webhook(p.host_id, 'calendar.changed');
     end if;
     return null;
 end
@@ -125,7 +113,7 @@ declare
 begin
     insert into private.calendar_changes (property_id, from_day, until_day)
     select new.id, v_today, v_today + greatest(old.booking_window_days, new.booking_window_days) + 1
-    where private.hears_of_calendars(new.host_id);
+    where private.has_webhook(new.host_id, 'calendar.changed');
     return null;
 end
 $$;

@@ -124,10 +124,14 @@ declare
     v_booking private.bookings;
     v_booked_at timestamptz;
     v_outcome private.stay_outcome;
+    v_done text;
 begin
     select b.* into v_booking from private.bookings b where b.id = new.booking_id;
+    if new.event = 'created' then
+        v_done := private.insert_stay_months(v_booking, 'unpaid', new.at, new.at);
+        return null;
+    end if;
     v_outcome := case
-        when new.event = 'created' then 'unpaid'
         when new.to_status in ('confirmed', 'completed') then 'stay'
         when new.to_status = 'no_show' then case
             when exists (select from public.cancellations c where c.booking_id = new.booking_id and c.host_amount > 0) then 'stay'

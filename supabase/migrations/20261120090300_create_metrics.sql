@@ -1,6 +1,6 @@
 -- Purpose: what the metrics count: the series and their values, changes of status, refused stays, and ledger transactions that do not balance.
 -- Touches: private.metrics, metric_values, status_changes, status_counts, refused_stays_*, ledger_checks, unbalanced_transactions;
--- triggers on private.bookings, public.payments, refunds and payouts.
+-- triggers on public.payments, refunds and payouts.
 -- Watch: nothing here counts a growing table. A change of status adds a row to private.status_changes, and collect_metrics adds the
 -- rows up; a refused stay advances a sequence, whose value a rollback keeps. After a crash a sequence may be up to 32 ahead.
 
@@ -58,10 +58,18 @@ $$;
 comment on function private.count_status_change is
     'Trigger: notes a change of status for the metrics; its argument names the subject. Definer, because any role''s change may fire it.';
 
-create trigger _900_count_new after insert on private.bookings
-    for each row execute function private.count_status_change('bookings');
-create trigger _900_count_status_change after update on private.bookings
-    for each row when (old.status is distinct from new.status) execute function private.count_status_change('bookings');
+create function private.count_booking_status(p_event private.booking_events) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    insert into private.status_changes (subject, from_status, to_status)
+    values ('bookings', coalesce(p_event.from_status::text, 'new'), p_event.to_status::text);
+end
+$$;
+comment on function private.count_booking_status is
+    'Notes a booking''s new status for the metrics. Definer, because any role''s change may cause it.';
+
 create trigger _900_count_new after insert on public.payments
     for each row execute function private.count_status_change('payments');
 create trigger _900_count_status_change after update on public.payments
