@@ -309,7 +309,7 @@ $function$,
         format('Trigger: refuses with coded errors what the constraints and policies of %s would refuse. Written by private.install_row_checks.', p_table)
     );
     execute format(
-        'create trigger _900_check_row before insert or update on %s for each row when (auth.role() is not null and %s) execute function %s()',
+        'create trigger _900_check_row before insert or update on %s for each row when (%s and auth.role() is not null) execute function %s()',
         p_table, p_condition, v_function
     );
     perform private.install_length_checks(p_table);
