@@ -1,5 +1,6 @@
 -- Purpose: properties, their co-hosts and amenities, and the functions that return the properties that a person manages.
--- Touches: public.properties, public.co_hosts, public.property_amenities, private.my_properties, private.limit_per_property.
+-- Touches: public.properties, public.co_hosts, public.property_amenities, private.my_properties,
+-- private.install_limit_per_property.
 -- Watch: who can read a property can read its amenities, photos, prices and so on, because their policies ask
 -- `exists (select from public.properties ...)`. A new kind of reader needs a policy of properties alone. Their `offset 0` keeps the
 -- planner from reading all properties into a hash table for a page of a list.
@@ -385,30 +386,51 @@ select private.install_row_checks('public.property_amenities');
 create trigger _800_set_updated_at before update on public.co_hosts for each row execute function private.set_updated_at();
 select private.install_row_checks('public.co_hosts');
 
-create function private.limit_per_property() returns trigger
+create function private.install_limit_per_property(p_table regclass, p_max integer, p_order text default '100') returns void
+language plpgsql
+set search_path = ''
+as $install$
+declare
+    v_table constant text := (select c.relname from pg_catalog.pg_class c where c.oid = p_table);
+    v_function constant text := format('private.%I', 'limit_rows_of_' || v_table);
+begin
+    execute format(
+        $function$
+create function %s() returns trigger
 language plpgsql security definer
 set search_path = ''
-as $$
+as $trigger$
 declare
-    v_max constant integer := tg_argv[0];
     -- writers of one property wait for each other, so that two at once cannot exceed the limit together
     v_properties constant uuid[] := array(
-        select p.id from public.properties p where p.id in (select n.property_id from new_rows n) order by p.id for no key update
+        select p.id from public.properties p
+        where p.id = any (array(select n.property_id from new_rows n))
+        order by p.id
+        for no key update
     );
-    v_count integer;
 begin
-    -- of an array, because this is planned each time, and a plan with new_rows takes four times as long
-    execute format(
-        'select max(c.count) from (select count(*) from public.%I t where t.property_id = any ($1) group by t.property_id) c', tg_table_name
-    ) into v_count using v_properties;
-    if v_count > v_max then
-        perform private.raise_error('property_row_limit_exceeded', jsonb_build_object('maximum', v_max, 'table', tg_table_name));
+    if (select max(c.count) from (select count(*) from %s t where t.property_id = any (v_properties) group by t.property_id) c) > %s then
+        perform private.raise_error('property_row_limit_exceeded', '{"maximum": %s, "table": "%s"}');
     end if;
     return null;
 end
-$$;
-comment on function private.limit_per_property is
-    'Trigger: refuses more rows for one property than its argument allows. Definer, because it counts rows that the caller may not see.';
+$trigger$
+$function$,
+        v_function, p_table, p_max, p_max, v_table
+    );
+    execute format(
+        'comment on function %s is %L', v_function, format(
+            'Trigger: refuses more than %s rows of %s for one property; definer, because it counts rows that the caller may not see. '
+            'Written by private.install_limit_per_property.', p_max, p_table
+        )
+    );
+    execute format(
+        'create trigger %I after insert on %s referencing new table as new_rows for each statement execute function %s()',
+        format('_%s_limit_per_property', p_order), p_table, v_function
+    );
+end
+$install$;
+comment on function private.install_limit_per_property is
+    'Creates the trigger that limits the rows of a table for each property. A function for each table, because one for all would plan its count at each call.';
 
-create trigger _100_limit_per_property after insert on public.co_hosts
-    referencing new table as new_rows for each statement execute function private.limit_per_property(20);
+select private.install_limit_per_property('public.co_hosts', 20);

@@ -99,8 +99,7 @@ comment on function private.remove_photo_files is
 create trigger _100_set_photo_position before insert on public.property_photos for each row execute function private.set_photo_position();
 create trigger _100_use_photo_file after insert or update of path on public.property_photos
     for each row when (new.path is not null) execute function private.use_photo_file();
-create trigger _100_limit_per_property after insert on public.property_photos
-    referencing new table as new_rows for each statement execute function private.limit_per_property(50);
+select private.install_limit_per_property('public.property_photos', 50);
 create trigger _200_remove_photo_files after delete on public.property_photos
     referencing old table as old_rows for each statement execute function private.remove_photo_files();
 create trigger _800_set_updated_at before update on public.property_photos for each row execute function private.set_updated_at();

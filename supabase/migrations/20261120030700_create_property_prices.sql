@@ -371,9 +371,9 @@ comment on function private.refuse_overlap is
 create trigger _300_refuse_overlap before insert or update on public.property_seasons
     for each row when (auth.role() is not null) execute function private.refuse_overlap('');
 create trigger _300_refuse_overlap before insert or update on public.property_date_overrides
-    for each row when (auth.role() is not null and current_user <> 'postgres') execute function private.refuse_overlap('');
+    for each row when (current_user <> 'postgres' and auth.role() is not null) execute function private.refuse_overlap('');
 create trigger _300_refuse_overlap before insert or update on public.property_availability_rules
-    for each row when (auth.role() is not null and current_user <> 'postgres') execute function private.refuse_overlap('and t.kind = $1.kind');
+    for each row when (current_user <> 'postgres' and auth.role() is not null) execute function private.refuse_overlap('and t.kind = $1.kind');
 
 create function private.refuse_limit_of_one_unit() returns trigger
 language plpgsql security definer
@@ -398,16 +398,11 @@ create trigger _200_check_amount before insert or update on public.property_date
 create trigger _200_check_amount before insert or update on public.property_fees for each row execute function private.check_amount();
 create trigger _200_check_amount before insert or update on public.property_taxes for each row execute function private.check_amount();
 
-create trigger _100_limit_per_property after insert on public.property_seasons
-    referencing new table as new_rows for each statement execute function private.limit_per_property(100);
-create trigger _100_limit_per_property after insert on public.property_date_overrides
-    referencing new table as new_rows for each statement execute function private.limit_per_property(2000);
-create trigger _100_limit_per_property after insert on public.property_availability_rules
-    referencing new table as new_rows for each statement execute function private.limit_per_property(1000);
-create trigger _100_limit_per_property after insert on public.property_fees
-    referencing new table as new_rows for each statement execute function private.limit_per_property(20);
-create trigger _100_limit_per_property after insert on public.property_taxes
-    referencing new table as new_rows for each statement execute function private.limit_per_property(20);
+select private.install_limit_per_property('public.property_seasons', 100);
+select private.install_limit_per_property('public.property_date_overrides', 2000);
+select private.install_limit_per_property('public.property_availability_rules', 1000);
+select private.install_limit_per_property('public.property_fees', 20);
+select private.install_limit_per_property('public.property_taxes', 20);
 
 create trigger _010_keep_key before update of id, property_id on public.property_seasons for each row
     when ((old.id, old.property_id) is distinct from (new.id, new.property_id)) execute function private.keep_key('id and property_id');

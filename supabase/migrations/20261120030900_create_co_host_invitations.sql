@@ -75,8 +75,7 @@ comment on function private.prepare_co_host_invitation is
 
 create trigger _100_prepare_co_host_invitation before insert on public.co_host_invitations
     for each row execute function private.prepare_co_host_invitation();
-create trigger _100_limit_per_property after insert on public.co_host_invitations
-    referencing new table as new_rows for each statement execute function private.limit_per_property(20);
+select private.install_limit_per_property('public.co_host_invitations', 20);
 select private.install_row_checks('public.co_host_invitations');
 
 create function private.accept_co_host_invitation(p_invitation_id uuid) returns public.co_hosts

@@ -180,8 +180,7 @@ create trigger _100_reserve_nights_for_block after insert on public.external_blo
 create trigger _100_reserve_nights_for_block_on_update after update on public.external_blocks for each row
     when ((new.check_in, new.check_out, new.unit_id) is distinct from (old.check_in, old.check_out, old.unit_id))
     execute function private.reserve_nights_for_block('external_block');
-create trigger _100_limit_per_property after insert on public.host_blocks
-    referencing new table as new_rows for each statement execute function private.limit_per_property(1000);
+select private.install_limit_per_property('public.host_blocks', 1000);
 select private.install_row_checks('public.host_blocks');
 create trigger _010_keep_key before update of id, property_id on public.host_blocks for each row
     when ((old.id, old.property_id) is distinct from (new.id, new.property_id)) execute function private.keep_key('id and property_id');

@@ -144,6 +144,8 @@ declare
     -- the day before the first to the day after the last, so that a new range joins its neighbours; 0 is no value
     v_count constant integer := p_until - p_first + 2;
     v_values bigint[] := array_fill(0::bigint, array[v_count]);
+    -- days whose value may differ from that of the day before
+    v_is_edge boolean[] := array_fill(false, array[v_count]) || true;
     v_span private.day_span;
     v_from integer;
     v_to integer;
@@ -151,21 +153,25 @@ declare
     v_begin date := p_first - 1;
     v_end date := p_until + 1;
     v_start integer := 1;
+    v_day integer := 1;
 begin
     foreach v_span in array p_present || p_changes loop
         v_from := greatest(v_span.starts_on - p_first + 2, 1);
         v_to := least(v_span.ends_on - p_first + 1, v_count);
         v_begin := least(v_begin, v_span.starts_on);
         v_end := greatest(v_end, v_span.ends_on);
+        v_is_edge[v_from] := true;
+        v_is_edge[v_to + 1] := true;
         if v_span.kept_bits = 0 then
             v_values[v_from:v_to] := array_fill(v_span.value, array[v_to - v_from + 1]);
         else
-            for v_day in v_from..v_to loop
-                v_values[v_day] := v_values[v_day] & v_span.kept_bits | v_span.value;
+            for v_number in v_from..v_to loop
+                v_values[v_number] := v_values[v_number] & v_span.kept_bits | v_span.value;
             end loop;
         end if;
     end loop;
-    for v_day in 2..v_count + 1 loop
+    while v_day <= v_count loop
+        v_day := case when v_is_edge[v_day + 1] then v_day + 1 else array_position(v_is_edge, true, v_day + 1) end;
         if v_values[v_day] is distinct from v_values[v_start] then
             if v_values[v_start] <> 0 then
                 return next row (

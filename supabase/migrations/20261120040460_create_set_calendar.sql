@@ -19,10 +19,8 @@ declare
     );
     v_present private.day_span[];
     v_painted private.day_span[];
+    v_deleted integer := 0;
 begin
-    if v_changes = '{}' then
-        return false;
-    end if;
     v_present := array(
         select row (o.starts_on, o.ends_on, o.price, 0)::private.day_span
         from public.property_date_overrides o
@@ -33,19 +31,25 @@ begin
     if v_painted = v_present then
         return false;
     end if;
-    -- most calls bring new prices for the same ranges
-    update public.property_date_overrides o
-    set price = s.value
-    from unnest(v_painted) s
-    where o.property_id = p_property_id and (o.starts_on, o.ends_on) = (s.starts_on, s.ends_on) and o.price <> s.value;
-    delete from public.property_date_overrides o
-    where
-        o.property_id = p_property_id and o.ends_on >= p_first and o.starts_on <= p_until
-        and (o.starts_on, o.ends_on) not in (select s.starts_on, s.ends_on from unnest(v_painted) s);
-    insert into public.property_date_overrides (property_id, starts_on, ends_on, price)
-    select p_property_id, s.starts_on, s.ends_on, s.value
-    from unnest(v_painted) s
-    where (s.starts_on, s.ends_on) not in (select t.starts_on, t.ends_on from unnest(v_present) t);
+    -- a statement that writes nothing runs its triggers, too
+    if v_present <> '{}' then
+        -- most calls bring new prices for the same ranges
+        update public.property_date_overrides o
+        set price = s.value
+        from unnest(v_painted) s
+        where o.property_id = p_property_id and (o.starts_on, o.ends_on) = (s.starts_on, s.ends_on) and o.price <> s.value;
+        delete from public.property_date_overrides o
+        where
+            o.property_id = p_property_id and o.ends_on >= p_first and o.starts_on <= p_until
+            and (o.starts_on, o.ends_on) not in (select s.starts_on, s.ends_on from unnest(v_painted) s);
+        get diagnostics v_deleted = row_count;
+    end if;
+    if cardinality(v_painted) > cardinality(v_present) - v_deleted then
+        insert into public.property_date_overrides (property_id, starts_on, ends_on, price)
+        select p_property_id, s.starts_on, s.ends_on, s.value
+        from unnest(v_painted) s
+        where (s.starts_on, s.ends_on) not in (select t.starts_on, t.ends_on from unnest(v_present) t);
+    end if;
     return true;
 end
 $$;
@@ -74,6 +78,7 @@ declare
         order by c.kind, c.starts_on
     );
     v_painted private.day_span[];
+    v_deleted integer := 0;
     v_problems jsonb;
 begin
     v_painted := array(
@@ -124,34 +129,39 @@ begin
     if v_problems is not null then
         perform private.raise_errors(v_problems);
     end if;
-    update public.property_availability_rules c
-    set min_nights = nullif(s.value >> 16, 0), max_nights = nullif(s.value & 65535, 0)
-    from unnest(v_painted) s
-    where
-        c.property_id = p_property_id and c.kind = 'nights' and s.value > 0 and (c.starts_on, c.ends_on) = (s.starts_on, s.ends_on)
-        and (coalesce(c.min_nights, 0), coalesce(c.max_nights, 0)) <> (s.value >> 16, s.value & 65535);
-    delete from public.property_availability_rules c
-    where
-        c.property_id = p_property_id and c.ends_on >= p_first and c.starts_on <= p_until
-        and (
-            case c.kind when 'nights' then 0 when 'closed_to_arrival' then -1 when 'closed_to_departure' then -2 else -100 - c.units_to_sell end,
-            c.starts_on, c.ends_on
-        )
-            not in (select least(s.value, 0), s.starts_on, s.ends_on from unnest(v_painted) s);
-    insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, min_nights, max_nights, units_to_sell)
-    select
-        p_property_id,
-        case
-            when s.value > 0 then 'nights'
-            when s.value = -1 then 'closed_to_arrival'
-            when s.value = -2 then 'closed_to_departure'
-            else 'units_to_sell'
-        end::public.availability_rule_kind,
-        s.starts_on, s.ends_on,
-        case when s.value > 0 then nullif(s.value >> 16, 0) end, case when s.value > 0 then nullif(s.value & 65535, 0) end,
-        case when s.value <= -100 then -100 - s.value end
-    from unnest(v_painted) s
-    where (least(s.value, 0), s.starts_on, s.ends_on) not in (select least(t.value, 0), t.starts_on, t.ends_on from unnest(v_present) t);
+    if v_present <> '{}' then
+        update public.property_availability_rules c
+        set min_nights = nullif(s.value >> 16, 0), max_nights = nullif(s.value & 65535, 0)
+        from unnest(v_painted) s
+        where
+            c.property_id = p_property_id and c.kind = 'nights' and s.value > 0 and (c.starts_on, c.ends_on) = (s.starts_on, s.ends_on)
+            and (coalesce(c.min_nights, 0), coalesce(c.max_nights, 0)) <> (s.value >> 16, s.value & 65535);
+        delete from public.property_availability_rules c
+        where
+            c.property_id = p_property_id and c.ends_on >= p_first and c.starts_on <= p_until
+            and (
+                case c.kind when 'nights' then 0 when 'closed_to_arrival' then -1 when 'closed_to_departure' then -2 else -100 - c.units_to_sell end,
+                c.starts_on, c.ends_on
+            )
+                not in (select least(s.value, 0), s.starts_on, s.ends_on from unnest(v_painted) s);
+        get diagnostics v_deleted = row_count;
+    end if;
+    if cardinality(v_painted) > cardinality(v_present) - v_deleted then
+        insert into public.property_availability_rules (property_id, kind, starts_on, ends_on, min_nights, max_nights, units_to_sell)
+        select
+            p_property_id,
+            case
+                when s.value > 0 then 'nights'
+                when s.value = -1 then 'closed_to_arrival'
+                when s.value = -2 then 'closed_to_departure'
+                else 'units_to_sell'
+            end::public.availability_rule_kind,
+            s.starts_on, s.ends_on,
+            case when s.value > 0 then nullif(s.value >> 16, 0) end, case when s.value > 0 then nullif(s.value & 65535, 0) end,
+            case when s.value <= -100 then -100 - s.value end
+        from unnest(v_painted) s
+        where (least(s.value, 0), s.starts_on, s.ends_on) not in (select least(t.value, 0), t.starts_on, t.ends_on from unnest(v_present) t);
+    end if;
     return true;
 end
 $$;
@@ -170,23 +180,32 @@ declare
     v_elsewhere datemultirange;
 begin
     select
-        range_agg(daterange(s.starts_on, s.ends_on)) filter (where s.value = 1), range_agg(daterange(s.starts_on, s.ends_on)) filter (where s.value = 2)
+        range_agg(daterange(r.starts_on, r.ends_on)) filter (where not r.closed), range_agg(daterange(r.starts_on, r.ends_on)) filter (where r.closed)
     into v_opened, v_closed
-    from private.paint_days('{}', array(
-        select row (r.starts_on, r.ends_on, 1 + r.closed::integer, 0)::private.day_span
-        from unnest(p_ranges) r
-        where r.closed is not null
-        order by r.number
-    ), p_first, p_until) s;
+    from unnest(p_ranges) r;
+    if v_opened && v_closed then
+        -- the last range of a night decides
+        select
+            range_agg(daterange(s.starts_on, s.ends_on)) filter (where s.value = 1), range_agg(daterange(s.starts_on, s.ends_on)) filter (where s.value = 2)
+        into v_opened, v_closed
+        from private.paint_days('{}', array(
+            select row (r.starts_on, r.ends_on, 1 + r.closed::integer, 0)::private.day_span
+            from unnest(p_ranges) r
+            where r.closed is not null
+            order by r.number
+        ), p_first, p_until) s;
+    end if;
     -- nights that a booking, another platform, a block or a linked property has stay as they are
-    v_closed := v_closed - coalesce((
-        select range_agg(daterange(o.check_in, o.check_out))
-        from public.property_spaces s
-        join public.occupancies o on o.space_id = s.space_id
-        where
-            s.property_id = p_property_id and o.check_out > p_first and o.check_in < p_until
-            and (o.expires_at is null or o.expires_at > clock_timestamp())
-    ), '{}');
+    if v_closed is not null then
+        v_closed := v_closed - coalesce((
+            select range_agg(daterange(o.check_in, o.check_out))
+            from public.property_spaces s
+            join public.occupancies o on o.space_id = s.space_id
+            where
+                s.property_id = p_property_id and o.check_out > p_first and o.check_in < p_until
+                and (o.expires_at is null or o.expires_at > clock_timestamp())
+        ), '{}');
+    end if;
     v_touched := array(
         select b
         from public.host_blocks b
@@ -269,7 +288,10 @@ declare
     v_days datemultirange;
     v_first date;
     v_until date;
-    v_is_changed boolean;
+    v_sets_prices boolean;
+    v_sets_rules boolean;
+    v_sets_blocks boolean;
+    v_is_changed boolean := false;
 begin
     -- not from my_properties, because a host may have thousands
     v_level := (
@@ -284,25 +306,30 @@ begin
     end if;
     v_property := private.lock_property(p_property_id);
     v_ranges := private.fit_ranges_to_units(private.read_calendar_ranges(p_ranges, v_property.currency), v_property.unit_count);
-    select range_agg(daterange(r.starts_on, r.ends_on)) into v_days from unnest(v_ranges) r;
-    if v_level < 'full' and (select bool_or(r.sets_price) from unnest(v_ranges) r) then
+    select
+        range_agg(daterange(r.starts_on, r.ends_on)), bool_or(r.sets_price), bool_or(r.closed is not null), bool_or(
+            r.sets_min_nights or r.sets_max_nights or r.closed_to_arrival is not null or r.closed_to_departure is not null or r.sets_units
+        )
+    into v_days, v_sets_prices, v_sets_blocks, v_sets_rules
+    from unnest(v_ranges) r;
+    if v_level < 'full' and v_sets_prices then
         perform private.raise_error('update_not_allowed', '{"table": "property_date_overrides"}');
     end if;
     v_first := lower(v_days);
     v_until := upper(v_days);
     -- search is refreshed once, not after each statement
     perform set_config('staybase.refresh_search', 'later', true);
-    v_is_changed := private.set_calendar_prices(p_property_id, v_ranges, v_first, v_until);
-    if (select bool_or(
-        r.sets_min_nights or r.sets_max_nights or r.closed_to_arrival is not null or r.closed_to_departure is not null or r.sets_units
-    ) from unnest(v_ranges) r) then
+    if v_sets_prices then
+        v_is_changed := private.set_calendar_prices(p_property_id, v_ranges, v_first, v_until);
+    end if;
+    if v_sets_rules then
         v_is_changed := private.set_calendar_rules(p_property_id, v_ranges, v_first, v_until) or v_is_changed;
     end if;
     perform set_config('staybase.refresh_search', '', true);
     if v_is_changed then
-        perform private.refresh_property_search(array[p_property_id]);
+        perform private.refresh_property_search(array[p_property_id], true);
     end if;
-    if (select bool_or(r.closed is not null) from unnest(v_ranges) r) then
+    if v_sets_blocks then
         perform private.set_calendar_blocks(p_property_id, v_ranges, v_first, v_until);
     end if;
     return v_days;
@@ -359,10 +386,12 @@ returns table (
     day date, free boolean, reason text, price bigint, currency text, min_nights smallint, max_nights smallint,
     arrival_allowed boolean, departure_allowed boolean, units_left integer, closed boolean
 )
-language sql rows 60
+language plpgsql rows 60
 set search_path = ''
 as $$
-    select * from private.set_calendar_as_caller(p_property_id, p_ranges)
+begin
+    return query select * from private.set_calendar_as_caller(p_property_id, p_ranges);
+end
 $$;
 grant execute on function public.set_calendar to authenticated, service_role;
 comment on function public.set_calendar is

@@ -249,8 +249,7 @@ create trigger _200_record_own_booking_state_on_update after update on public.ow
         is distinct from (old.is_cancelled, old.external_block_id, old.check_in, old.check_out, old.origin, old.price, old.currency)
     )
     execute function private.record_own_booking_state();
-create trigger _300_limit_per_property after insert on public.own_bookings
-    referencing new table as new_rows for each statement execute function private.limit_per_property(5000);
+select private.install_limit_per_property('public.own_bookings', 5000, '300');
 
 create function private.follow_external_block() returns trigger
 language plpgsql security definer

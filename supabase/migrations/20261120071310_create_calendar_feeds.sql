@@ -95,8 +95,7 @@ grant select on public.calendar_feeds to authenticated, service_role;
 create policy "Hosts and co-hosts can read calendar feeds" on public.calendar_feeds for select to authenticated
     using (property_id = any (array(select private.my_properties('calendar'))));
 create policy "Operators can read any" on public.calendar_feeds for select to operator using (true);
-create trigger _100_limit_per_property after insert on public.calendar_feeds
-    referencing new table as new_rows for each statement execute function private.limit_per_property(20);
+select private.install_limit_per_property('public.calendar_feeds', 20);
 
 insert into private.internal_functions (name, every, repeats, runs) values ('sync-feeds', '200 milliseconds', true, 4);
 

@@ -66,19 +66,21 @@ as $$
 begin
     if tg_op <> 'DELETE' then
         insert into private.calendar_changes (property_id, from_day, until_day)
-        select n.property_id, min(n.starts_on), max(n.ends_on)
-        from new_rows n
-        join public.properties p on p.id = n.property_id
-        group by n.property_id, p.host_id
-        having private.has_webhook(p.host_id, 'calendar.changed');
+        select c.property_id, c.from_day, c.until_day
+        from (
+            select n.property_id, min(n.starts_on) as from_day, max(n.ends_on) as until_day from new_rows n group by n.property_id
+        ) c
+        join public.properties p on p.id = c.property_id
+        where private.has_webhook(p.host_id, 'calendar.changed');
     end if;
     if tg_op <> 'INSERT' then
         insert into private.calendar_changes (property_id, from_day, until_day)
-        select o.property_id, min(o.starts_on), max(o.ends_on)
-        from old_rows o
-        join public.properties p on p.id = o.property_id
-        group by o.property_id, p.host_id
-        having private.has_webhook(p.host_id, 'calendar.changed');
+        select c.property_id, c.from_day, c.until_day
+        from (
+            select o.property_id, min(o.starts_on) as from_day, max(o.ends_on) as until_day from old_rows o group by o.property_id
+        ) c
+        join public.properties p on p.id = c.property_id
+        where private.has_webhook(p.host_id, 'calendar.changed');
     end if;
     return null;
 end

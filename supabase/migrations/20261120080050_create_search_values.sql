@@ -61,22 +61,13 @@ language plpgsql immutable
 set search_path = ''
 as $$
 begin
-    return (
-        select bit_or(1::bigint << b.bit)
-        from (
-            select n - 2 as bit from generate_series(2, 10) as n where n > p_max_guests
-            union all
-            select 8 + n from generate_series(1, 6) as n where n > p_bedrooms
-            union all
-            select 14 + n from generate_series(1, 14) as n where n not between p_min_nights and p_max_nights
-            union all
-            select 28 + array_position(enum_range(null::public.room_type), p_room_type)
-            union all
-            select 32 + array_position(enum_range(null::public.booking_mode), p_booking_mode)
-            union all
-            select 34 + array_position(enum_range(null::public.property_type), p_property_type)
-        ) b
-    );
+    -- 9 bits of guests, 6 of bedrooms, 14 of nights: those above the highest, and of nights those below the lowest
+    return (511 & (511::bigint << least(p_max_guests - 1, 9)))
+        | ((63 & (63::bigint << least(greatest(p_bedrooms, 0), 6))) << 9)
+        | (((16383 & (16383::bigint << least(p_max_nights, 14))) | ((1::bigint << least(p_min_nights - 1, 14)) - 1)) << 15)
+        | (1::bigint << (28 + array_position(enum_range(null::public.room_type), p_room_type)))
+        | (1::bigint << (32 + array_position(enum_range(null::public.booking_mode), p_booking_mode)))
+        | (1::bigint << (34 + array_position(enum_range(null::public.property_type), p_property_type)));
 end
 $$;
 comment on function private.lacks_mask is

@@ -222,12 +222,13 @@ select
 from public.properties p
 join public.currencies c on c.code = p.currency
 cross join lateral (select private.mercator(p.public_latitude, p.public_longitude) as point) m
-cross join lateral (
+-- a left join of an aggregate is left out of queries that ask for none of its columns
+left join lateral (
     select coalesce(bit_or(1::bigint << a.bit), 0) as bits
     from public.property_amenities pa
     join public.amenities a on a.id = pa.amenity_id
     where pa.property_id = p.id
-) a
+) a on true
 cross join lateral (select private.property_rating(p.id) as rating offset 0) g
 cross join lateral (
     select
@@ -265,7 +266,7 @@ cross join lateral (
     select least(p.min_nights, s.min_nights, r.min_nights, p.gap_min_nights) as shortest, greatest(p.max_nights, s.max_nights, r.max_nights) as longest
 ) n
 cross join lateral (select private.children_allowed(p.id) as children_allowed) h
-cross join lateral (
+left join lateral (
     select
         coalesce(sum(f.amount) filter (where f.charge = 'per_booking'), 0)::bigint as per_stay,
         coalesce(sum(f.amount) filter (where f.charge = 'per_night'), 0)::bigint as per_night,
@@ -274,8 +275,8 @@ cross join lateral (
         count(f.exempt_under_age) > 0 as exempts_children
     from public.property_fees f
     where f.property_id = p.id and f.kind <> 'pet'
-) f
-cross join lateral (
+) f on true
+left join lateral (
     select
         count(*) > 0 as is_taxed,
         count(t.exempt_under_age) > 0 as exempts_children,
@@ -289,7 +290,7 @@ cross join lateral (
         )::double precision as least_percent
     from public.property_taxes t
     where t.property_id = p.id and not t.is_inclusive
-) t
+) t on true
 where p.status = 'published';
 comment on view private.property_search_source is 'The rows that property_search must hold.';
 
@@ -321,7 +322,7 @@ cross join lateral (
 where s.price is not null;
 comment on view private.price_spans_source is 'The rows that price_spans must hold.';
 
-create function private.refresh_property_search(p_properties uuid[]) returns void
+create function private.refresh_property_search(p_properties uuid[], p_dates_only boolean default false) returns void
 language plpgsql security definer
 set search_path = ''
 -- planning for each call took longer than running
@@ -341,46 +342,74 @@ begin
         return;
     end if;
 
-    delete from private.property_search t
-    where t.property_id = any (p_properties)
-        and not exists (select from public.properties p where p.id = t.property_id and p.status = 'published');
-
-    insert into private.property_search as t
-    select s.* from private.property_search_source s
-    where s.property_id = any (p_properties)
-    on conflict on constraint property_search_pkey do update set
-        (
-            strip, tile, x, y, lacks, amenities, base_price, weekend_price, own_price, priced_months, least_night, rent_share,
-            week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, currency_number, scale,
-            rating_key, recommendation_key, sample_key, rating, max_guests, unit_count, bedrooms, min_nights, max_nights,
-            max_infants, max_pets, children_allowed, check_in_weekdays, check_out_weekdays, booking_window_days, beds, bathrooms, fees_per_stay, fees_per_night,
-            fees_per_guest, fees_per_guest_night, extra_guest_price, extra_guests_after, is_taxed, exempts_children, currency, cancellation_policy_id,
-            cover_photo, words, area_names
-        ) = row (
-            excluded.strip, excluded.tile, excluded.x, excluded.y, excluded.lacks, excluded.amenities, excluded.base_price,
-            excluded.weekend_price, excluded.own_price, excluded.priced_months, excluded.least_night, excluded.rent_share,
-            excluded.week_rent_share, excluded.month_rent_share, excluded.least_stay_fees, excluded.least_night_fees,
-            excluded.least_tax, excluded.tax_nights, excluded.currency_number, excluded.scale, excluded.rating_key,
-            excluded.recommendation_key, excluded.sample_key, excluded.rating, excluded.max_guests, excluded.unit_count, excluded.bedrooms,
-            excluded.min_nights, excluded.max_nights, excluded.max_infants, excluded.max_pets, excluded.children_allowed, excluded.check_in_weekdays, excluded.check_out_weekdays,
-            excluded.booking_window_days, excluded.beds, excluded.bathrooms, excluded.fees_per_stay, excluded.fees_per_night,
-            excluded.fees_per_guest, excluded.fees_per_guest_night, excluded.extra_guest_price, excluded.extra_guests_after, excluded.is_taxed,
-            excluded.exempts_children, excluded.currency, excluded.cancellation_policy_id, excluded.cover_photo, excluded.words, excluded.area_names
+    if p_dates_only then
+        with dates as materialized (
+            select
+                s.property_id, s.lacks, s.own_price, s.priced_months, s.least_night, s.rent_share, s.week_rent_share, s.month_rent_share,
+                s.min_nights, s.max_nights
+            from private.property_search_source s
+            where s.property_id = any (p_properties)
         )
-    where t is distinct from excluded;
+        update private.property_search t
+        set
+            (lacks, own_price, priced_months, least_night, rent_share, week_rent_share, month_rent_share, min_nights, max_nights) = row (
+                d.lacks, d.own_price, d.priced_months, d.least_night, d.rent_share, d.week_rent_share, d.month_rent_share, d.min_nights, d.max_nights
+            )
+        from dates d
+        where
+            t.property_id = d.property_id
+            and (
+                t.lacks, t.own_price, t.priced_months, t.least_night, t.rent_share, t.week_rent_share, t.month_rent_share, t.min_nights, t.max_nights
+            ) is distinct from (
+                d.lacks, d.own_price, d.priced_months, d.least_night, d.rent_share, d.week_rent_share, d.month_rent_share, d.min_nights, d.max_nights
+            );
+    else
+        delete from private.property_search t
+        where t.property_id = any (p_properties)
+            and not exists (select from public.properties p where p.id = t.property_id and p.status = 'published');
 
-    delete from private.price_spans t
-    where t.property_id = any (p_properties) and (t.property_id, t.starts_on, t.ends_on, t.price) not in (
-        select s.property_id, s.starts_on, s.ends_on, s.price from private.price_spans_source s where s.property_id = any (p_properties)
-    );
-    insert into private.price_spans
-    select s.* from private.price_spans_source s
-    where s.property_id = any (p_properties)
-    on conflict on constraint price_spans_pkey do nothing;
+        insert into private.property_search as t
+        select s.* from private.property_search_source s
+        where s.property_id = any (p_properties)
+        on conflict on constraint property_search_pkey do update set
+            (
+                strip, tile, x, y, lacks, amenities, base_price, weekend_price, own_price, priced_months, least_night, rent_share,
+                week_rent_share, month_rent_share, least_stay_fees, least_night_fees, least_tax, tax_nights, currency_number, scale,
+                rating_key, recommendation_key, sample_key, rating, max_guests, unit_count, bedrooms, min_nights, max_nights,
+                max_infants, max_pets, children_allowed, check_in_weekdays, check_out_weekdays, booking_window_days, beds, bathrooms, fees_per_stay, fees_per_night,
+                fees_per_guest, fees_per_guest_night, extra_guest_price, extra_guests_after, is_taxed, exempts_children, currency, cancellation_policy_id,
+                cover_photo, words, area_names
+            ) = row (
+                excluded.strip, excluded.tile, excluded.x, excluded.y, excluded.lacks, excluded.amenities, excluded.base_price,
+                excluded.weekend_price, excluded.own_price, excluded.priced_months, excluded.least_night, excluded.rent_share,
+                excluded.week_rent_share, excluded.month_rent_share, excluded.least_stay_fees, excluded.least_night_fees,
+                excluded.least_tax, excluded.tax_nights, excluded.currency_number, excluded.scale, excluded.rating_key,
+                excluded.recommendation_key, excluded.sample_key, excluded.rating, excluded.max_guests, excluded.unit_count, excluded.bedrooms,
+                excluded.min_nights, excluded.max_nights, excluded.max_infants, excluded.max_pets, excluded.children_allowed, excluded.check_in_weekdays, excluded.check_out_weekdays,
+                excluded.booking_window_days, excluded.beds, excluded.bathrooms, excluded.fees_per_stay, excluded.fees_per_night,
+                excluded.fees_per_guest, excluded.fees_per_guest_night, excluded.extra_guest_price, excluded.extra_guests_after, excluded.is_taxed,
+                excluded.exempts_children, excluded.currency, excluded.cancellation_policy_id, excluded.cover_photo, excluded.words, excluded.area_names
+            )
+        where t is distinct from excluded;
+    end if;
+
+    with wanted as materialized (
+        select s.* from private.price_spans_source s where s.property_id = any (p_properties)
+    ),
+    gone as (
+        delete from private.price_spans t
+        where t.property_id = any (p_properties) and (t.property_id, t.ends_on) not in (select w.property_id, w.ends_on from wanted w)
+    )
+    insert into private.price_spans as t
+    select w.* from wanted w
+    where (w.property_id, w.ends_on, w.starts_on, w.price) not in (
+        select o.property_id, o.ends_on, o.starts_on, o.price from private.price_spans o where o.property_id = any (p_properties)
+    )
+    on conflict on constraint price_spans_pkey do update set (starts_on, price) = row (excluded.starts_on, excluded.price);
 end
 $$;
 comment on function private.refresh_property_search is
-    'Computes the rows of these properties and writes those that changed. Definer, because no API role may write property_search.';
+    'Computes the rows of these properties, or only what dated prices and rules decide of them, and writes those that changed. Definer, because no API role may write property_search.';
 
 create function private.refresh_search() returns trigger
 language plpgsql security definer
@@ -399,13 +428,13 @@ begin
         else format('select array_agg(distinct %1$I) from (select %1$I from new_rows union all select %1$I from old_rows) r', v_key)
     end into v_properties;
     if v_properties is not null then
-        perform private.refresh_property_search(v_properties);
+        perform private.refresh_property_search(v_properties, coalesce(tg_argv[1] = 'dates', false));
     end if;
     return null;
 end
 $$;
 comment on function private.refresh_search is
-    'Trigger after a statement: refreshes the properties whose ids are in the column that its argument names, unless set_calendar does it itself. Definer, because no API role may write property_search.';
+    'Trigger after a statement: refreshes the properties whose ids are in the column that its argument names, with the argument `dates` only what dates decide, unless set_calendar does it itself. Definer, because no API role may write property_search.';
 
 -- Inserts need no trigger, because a property begins as a draft; deletes cascade to property_search.
 create trigger _200_refresh_search after update on public.properties
@@ -415,22 +444,28 @@ create trigger _200_refresh_search after insert on public.house_rules
 do $$
 declare
     v_table text;
+    v_function text;
 begin
     foreach v_table in array array[
         'property_amenities', 'property_photos', 'property_seasons', 'property_date_overrides', 'property_availability_rules',
         'property_fees', 'property_taxes'
     ] loop
+        v_function := case
+            when v_table in ('property_seasons', 'property_date_overrides', 'property_availability_rules')
+                then 'private.refresh_search(''property_id'', ''dates'')'
+            else 'private.refresh_search(''property_id'')'
+        end;
         execute format(
             'create trigger _200_refresh_search after insert on public.%I referencing new table as new_rows '
-            'for each statement execute function private.refresh_search(''property_id'')', v_table
+            'for each statement execute function %s', v_table, v_function
         );
         execute format(
             'create trigger _200_refresh_search_on_update after update on public.%I referencing old table as old_rows new table as new_rows '
-            'for each statement execute function private.refresh_search(''property_id'')', v_table
+            'for each statement execute function %s', v_table, v_function
         );
         execute format(
             'create trigger _100_refresh_search_after_delete after delete on public.%I referencing old table as old_rows '
-            'for each statement execute function private.refresh_search(''property_id'')', v_table
+            'for each statement execute function %s', v_table, v_function
         );
     end loop;
 end

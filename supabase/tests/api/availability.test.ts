@@ -317,7 +317,7 @@ describe("search, calendar, bookability and the constraint", () => {
                   private.tests_accepts(${property}, ${checkIn}, ${checkOut}) as accepted,
                   private.tests_books(${guest.id}, ${property}, ${checkIn}, ${checkOut}, ${[adults, children, infants, pets]}, ${ages}) as booked,
                   (
-                    select sum(n.price) from public.properties p, private.nightly_prices(p, ${checkIn}, ${checkOut}) n
+                    select sum(n.price) from public.properties p, unnest(private.night_prices(p, ${checkIn}, ${checkOut})) n (price)
                     where p.id = ${property}
                   ) as rent,
                   (private.compute_quote((select p from public.properties p where p.id = ${property}), ${checkIn}, ${checkOut}, ${adults}, ${children}, ${infants}, ${pets}, null, now(), ${ages})).guest_total as total,
