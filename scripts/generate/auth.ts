@@ -41,7 +41,7 @@ export const authSchemas: Record<string, Schema> = {
 export const authPaths: Record<string, Path> = {
   "/auth/v1/signup": {
     post: operation("sign_up", "Sign up", "A mail with a code of six digits goes to the address.", {
-      body: object({ email, password: string, data: { type: "object" } }, ["email", "password"]),
+      body: object({ email, password: string, data: { type: ["object", "null"] } }, ["email", "password"]),
       answer: "User",
     }),
   },
@@ -61,7 +61,12 @@ export const authPaths: Record<string, Path> = {
   "/auth/v1/token": {
     post: {
       ...operation("sign_in", "Sign in, or refresh a session", "By password, or by a refresh token.", {
-        body: object({ email, password: string, refresh_token: string }, []),
+        body: {
+          anyOf: [
+            object({ email, password: string }, ["email", "password"]),
+            object({ refresh_token: string }, ["refresh_token"]),
+          ],
+        },
         answer: "Session",
       }),
       parameters: [

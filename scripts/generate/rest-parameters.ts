@@ -2,11 +2,12 @@
 
 import { columnDescription } from "./comments.ts";
 import type { Parameter, Schema } from "./document.ts";
+import type { RestFacts } from "./rest-facts.ts";
+import { listSchema, typeFilter } from "./rest-filters.ts";
 
 const texts: Record<string, string> = {
   select:
     "Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone.",
-  order: "Columns to sort by: `created_at.desc,id`.",
   limit: "The largest number of rows.",
   offset: "The number of rows to skip.",
   Range: "First and last row, from 0: `0-19`.",
@@ -14,40 +15,11 @@ const texts: Record<string, string> = {
   on_conflict: "Columns of the unique constraint that an upsert uses.",
 };
 
-const column = "[a-z_][a-z0-9_]*";
-const path = String.raw`(->>?\w+)*`;
-const sort = `${column}${path}(\\.(asc|desc))?(\\.nulls(first|last))?`;
-
-/** What PostgREST can parse; whether a column of the name exists is another question. */
 const schemas: Record<string, Schema> = {
-  order: { type: "string", pattern: `^${sort}(,${sort})*$` },
   limit: { type: "integer", minimum: 0 },
   offset: { type: "integer", minimum: 0 },
   Range: { type: "string", pattern: "^[0-9]+-[0-9]*$" },
   "Range-Unit": { type: "string", const: "items" },
-};
-
-const element = String.raw`[^{}",\\\s]+`;
-/** A list as Postgres writes it, whose elements need no quotes. */
-const list = String.raw`\{(${element}(,${element})*)?\}`;
-const member = String.raw`("[^"\\]*"|[^",()]*)`;
-
-const compared = "(eq|neq|gte?|lte?|i?like|i?match)";
-/** Operators with their values, as far as those are not any text. */
-const filters = [
-  String.raw`${compared}\.`,
-  String.raw`${compared}\((any|all)\)\.${list}$`,
-  String.raw`in\.\(${member}(,${member})*\)$`,
-  String.raw`is\.(null|true|false|unknown)$`,
-  String.raw`(isdistinct|c[sd]|ov|s[lr]|nx[rl]|adj)\.`,
-  String.raw`(pl|ph|w)?fts(\([a-z_]+\))?\.`,
-].join("|");
-
-/** The filters of columns. A filter is text, whatever the column's type. */
-export const filterSchema: Schema = {
-  type: "string",
-  description: "An operator and a value: `eq.Lisboa`, `lt.10000`, `in.(draft,paused)`, `not.is.null`.",
-  pattern: `^(not\\.)?(${filters})`,
 };
 
 const answers = {
@@ -65,38 +37,68 @@ const preferences: Record<string, (keyof typeof answers)[]> = {
   preferUpsert: Object.keys(answers) as (keyof typeof answers)[],
 };
 
-/** The parameters that operations refer to, by name. */
-export function sharedParameters(parameters: Record<string, Parameter>): Record<string, Parameter> {
-  const lifted = Object.entries(parameters)
-    // `Prefer: params=…`, which PostgREST 13 dropped, and `count=none`, the default
-    .filter(([name]) => !name.startsWith("prefer"))
-    .map(([name, parameter]) => [name, lift(name, parameter)]);
-  const prefer = Object.entries(preferences).map(([name, values]): [string, Parameter] => [
-    name,
-    {
-      name: "Prefer",
-      in: "header",
-      description: `${values.map((value) => `\`${value}\`: ${answers[value]}`).join("; ")}. Commas join several.`,
-      schema: {
-        type: "string",
-        pattern: `^(${values.join("|")})(, ?(${values.join("|")}))*$`,
-        examples: values,
-      },
-    },
-  ]);
-  return Object.fromEntries([...lifted, ...prefer]);
+export interface SharedParameters {
+  parameters: Record<string, Parameter>;
+  /** The schemas of filters, by name. */
+  filters: Record<string, Schema>;
 }
 
-function lift(key: string, { name, in: location, description = "" }: Parameter): Parameter {
-  if (key.startsWith("rowFilter.")) {
-    const schema = { $ref: "#/components/schemas/Filter" };
-    return { name, in: location, description: columnDescription(description), schema };
+/** The parameters that operations refer to, by name. */
+export function sharedParameters(described: Record<string, Parameter>, facts: RestFacts): SharedParameters {
+  const shared: SharedParameters = { parameters: {}, filters: {} };
+  const columns: Record<string, [name: string, type: string][]> = {};
+  for (const [key, parameter] of Object.entries(described)) {
+    const [kind, table = ""] = key.split(".");
+    const { name, in: location, description = "", schema } = parameter;
+    if (kind === "rowFilter") {
+      const [filter, pattern] = typeFilter(schema.format ?? "text", facts);
+      shared.filters[filter] = pattern;
+      columns[table] = [...(columns[table] ?? []), [name, schema.format ?? "text"]];
+      shared.parameters[key] = {
+        name,
+        in: location,
+        description: columnDescription(description),
+        schema: { $ref: `#/components/schemas/${filter}` },
+      };
+    } else if (!key.startsWith("prefer") && key !== "order") {
+      // `Prefer: params=…`, which PostgREST 13 dropped, and `count=none`, the default, are left out
+      shared.parameters[key] = {
+        name,
+        in: location,
+        description: texts[name] ?? columnDescription(description),
+        schema: schemas[name] ?? { type: "string" },
+      };
+    }
   }
+  for (const [table, names] of Object.entries(columns)) shared.parameters[`order.${table}`] = order(names);
+  for (const [name, values] of Object.entries(preferences)) shared.parameters[name] = prefer(values);
+  return shared;
+}
+
+/** The columns to sort a table by; those of JSON have paths. */
+function order(columns: [name: string, type: string][]): Parameter {
+  const names = columns.map(([name, type]) =>
+    type.startsWith("json") ? String.raw`${name}(->>?\w+)*` : name,
+  );
+  const sort = String.raw`(${names.join("|")})(\.(asc|desc))?(\.nulls(first|last))?`;
   return {
-    name,
-    in: location,
-    description: texts[name] ?? columnDescription(description),
-    schema: schemas[name] ?? { type: "string" },
+    name: "order",
+    in: "query",
+    description: "Columns to sort by: `created_at.desc,id`.",
+    schema: { type: "string", pattern: `^${sort}(,${sort})*$` },
+  };
+}
+
+function prefer(values: (keyof typeof answers)[]): Parameter {
+  return {
+    name: "Prefer",
+    in: "header",
+    description: `${values.map((value) => `\`${value}\`: ${answers[value]}`).join("; ")}. Commas join several.`,
+    schema: {
+      type: "string",
+      pattern: `^(${values.join("|")})(, ?(${values.join("|")}))*$`,
+      examples: values,
+    },
   };
 }
 
@@ -109,7 +111,7 @@ export function argumentParameters({ properties = {}, required = [] }: Schema): 
     ...(schema.type === "array"
       ? {
           description: "A list: `{first,second}`.",
-          schema: { type: "string", pattern: `^${list}$` },
+          schema: listSchema(schema.items ?? {}),
         }
       : { schema }),
   }));

@@ -7,7 +7,7 @@ import type { ErrorFacts, ErrorRow } from "./errors.ts";
 import { errorAnswers, json, securityOf } from "./operations.ts";
 import type { DescribedOperation, Description } from "./rest-description.ts";
 import type { FunctionFacts, RestFacts, Role, TableFacts } from "./rest-facts.ts";
-import { argumentParameters, filterSchema, sharedParameters } from "./rest-parameters.ts";
+import { argumentParameters, sharedParameters } from "./rest-parameters.ts";
 import { nullable, objectSchema, typeSchema } from "./rest-types.ts";
 import { describedOperations, taskOf } from "./tasks.ts";
 
@@ -22,11 +22,8 @@ const roles: Role[] = ["anon", "authenticated", "service_role"];
 /** The paths in the order of their tasks, and the schemas of their bodies. */
 export function restPart(description: Description, facts: RestFacts, errors: ErrorFacts): ApiPart {
   const { schemas, parameters } = description.components;
-  const part: ApiPart = {
-    paths: {},
-    schemas: { Filter: filterSchema },
-    parameters: sharedParameters(parameters),
-  };
+  const shared = sharedParameters(parameters, facts);
+  const part: ApiPart = { paths: {}, schemas: shared.filters, parameters: shared.parameters };
   const paths = Object.entries(description.paths).sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
   for (const [path, item] of paths) {
     const name = path.replace(/^\/(rpc\/)?/, "");
@@ -118,7 +115,7 @@ function tablePath(
       ...labels(method, name),
       ...(description && { description }),
       security: securityOf(able),
-      parameters: parametersOf(item[method], takesUpserts),
+      parameters: parametersOf(name, item[method], takesUpserts),
       ...rest,
       responses: {
         ...rest.responses,
@@ -187,7 +184,7 @@ function functionPath(
     post: {
       operationId: `call_${name}`,
       ...operation,
-      requestBody: { required: true, content: json(args) },
+      requestBody: { required: (args.required ?? []).length > 0, content: json(args) },
     },
   };
   if (!fn.volatile) {
@@ -209,10 +206,15 @@ function raised({ errors, codes }: ErrorFacts, operations: string[]): ErrorRow[]
 }
 
 /** PostgREST's parameters without those of `Prefer` that say nothing, and without upserts where a table takes none. */
-function parametersOf(operation: DescribedOperation | undefined, takesUpserts: boolean): Reference[] {
+function parametersOf(
+  table: string,
+  operation: DescribedOperation | undefined,
+  takesUpserts: boolean,
+): Reference[] {
   return (operation?.parameters ?? [])
     .filter(({ $ref }) => !$ref.endsWith("/preferCount"))
-    .map(({ $ref }) => ({ $ref: takesUpserts ? $ref.replace(/preferPost$/, "preferUpsert") : $ref }));
+    .map(({ $ref }) => $ref.replace(/\/order$/, `/order.${table}`))
+    .map(($ref) => ({ $ref: takesUpserts ? $ref.replace(/preferPost$/, "preferUpsert") : $ref }));
 }
 
 /** The status for callers who are not signed in, where they must be. */
@@ -230,12 +232,15 @@ function answer(fn: FunctionFacts, facts: RestFacts): Answers {
 
 /** Arguments that are dates as text, so that the function itself can say what is wrong with one. */
 const dates = ["p_check_in", "p_check_out", "p_from", "p_to", "p_until"];
+const month: Schema = { type: "string", pattern: "^20[0-9]{2}-(0[1-9]|1[0-2])$", examples: ["2027-06"] };
 
 function argumentsOf(post: DescribedOperation | undefined, facts: RestFacts, readsDates: boolean): Schema {
   const schema = post?.requestBody?.content["application/json"]?.schema;
   const properties = Object.entries(schema?.properties ?? {}).map(([name, property]) => [
     name,
-    typeSchema(readsDates && dates.includes(name) ? "date" : (property.format ?? "text"), facts),
+    readsDates && name === "p_month"
+      ? month
+      : typeSchema(readsDates && dates.includes(name) ? "date" : (property.format ?? "text"), facts),
   ]);
   return {
     type: "object",

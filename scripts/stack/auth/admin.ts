@@ -266,14 +266,30 @@ export const deleteFactor: Handler = async (auth, call) => {
   return Response.json(showFactor(factor));
 };
 
+/** What `query` can search, as `action:login`, and the fields of an entry that hold it. */
+const auditFields: Record<string, string[]> = {
+  author: ["actor_username", "actor_name"],
+  action: ["action"],
+  type: ["log_type"],
+};
+
 export const readAuditLog: Handler = async (auth, call) => {
   await requireService(auth, call);
+  const { sql } = auth;
   const { page, perPage } = pageOf(call);
-  const [total] = await auth.sql<
+  const query = call.query.get("query") ?? "";
+  const scope = query.slice(0, Math.max(0, query.indexOf(":")));
+  const text = query.slice(scope.length + 1);
+  const fields = auditFields[scope];
+  if (query !== "" && fields === undefined) throw invalid(`Invalid query scope: ${query}`);
+  const found = fields
+    ? sql`where exists (select from unnest(${fields}::text[]) as f where payload->>f ilike ${`%${text}%`})`
+    : sql``;
+  const [total] = await sql<
     [{ count: number }]
-  >`select count(*)::int as count from auth.audit_log_entries`;
-  const entries = await auth.sql`
-    select id, payload, created_at, ip_address from auth.audit_log_entries
+  >`select count(*)::int as count from auth.audit_log_entries ${found}`;
+  const entries = await sql`
+    select id, payload, created_at, ip_address from auth.audit_log_entries ${found}
     order by created_at desc limit ${perPage} offset ${(page - 1) * perPage}`;
   return Response.json([...entries], { headers: pageHeaders(call, page, perPage, total.count) });
 };

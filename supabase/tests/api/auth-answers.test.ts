@@ -155,6 +155,27 @@ describe("administration", () => {
     }
   });
 
+  it("finds entries of the audit log by action, author and type", async () => {
+    const email = newEmail("audited");
+    await service().auth.admin.createUser({ email, password });
+    const read = async (query: string) => {
+      const path = `/auth/v1/admin/audit?query=${encodeURIComponent(query)}`;
+      const answer = await fetch(stack.apiUrl + path, {
+        headers: { apikey: stack.secretKey, authorization: `Bearer ${stack.serviceRoleKey}` },
+      });
+      const { error_code, ...entries } = (await answer.json()) as Record<string, { payload: object }>;
+      return error_code ?? Object.values(entries).map(({ payload }) => payload);
+    };
+    const created = { action: "user_signedup", actor_username: "service_role", log_type: "team" };
+    for (const query of ["action:USER_signed", "author:service", "type:team"]) {
+      expect(await read(query)).toContainEqual(
+        expect.objectContaining({ ...created, traits: expect.objectContaining({ user_email: email }) }),
+      );
+    }
+    expect(await read("action:no such action")).toEqual([]);
+    expect(await read("mail:x")).toBe("validation_failed");
+  });
+
   it("is for the secret key alone", async () => {
     const { client, id } = await signUp();
     for (const caller of [undefined, { client }]) {

@@ -97,6 +97,62 @@ it.each(Object.entries(texts))("describes filters as PostgREST reads them: %s", 
   }
 });
 
+const columns = {
+  "properties.id": {
+    good: ["eq.5eed0000-0000-4000-8000-000000000104", "in.()"],
+    bad: ["eq.", "eq.104", "lt.x"],
+  },
+  "properties.base_price": {
+    good: ["lt.10000", "not.eq(any).{1,2}", "is.null"],
+    bad: ["lt.1.5", "lt.", "in.(a)"],
+  },
+  "properties.max_guests": { good: ["gte.2", "isdistinct.4", "in.(2,4)"], bad: ["gte.two", "eq.99999"] },
+  "properties.bathrooms": { good: ["gte.1.5"], bad: ["gte.1,5"] },
+  "properties.room_type": { good: ["eq.entire_home", "in.(private_room)"], bad: ["eq.castle", "eq."] },
+  "properties.created_at": {
+    good: ["gte.2027-06-04", "lt.2028-02-29T23:59:59.5Z"],
+    bad: ["gte.2027-02-29", "lt.x"],
+  },
+  "properties.check_in_from": { good: ["gte.15:00"], bad: ["gte.25:00", "gte.noon"] },
+  "house_rules.smoking_allowed": {
+    good: ["is.true", "eq.false", "not.is.null"],
+    bad: ["is.red", "eq.maybe"],
+  },
+  "profiles.languages": { good: ["cs.{pt}", "ov.{pt,en}", "eq.{}"], bad: ["cs.pt", "ov.{pt"] },
+  "cancellation_policies.steps": { good: ['cs.[{"refund_percent":100}]'], bad: ["cs.{", "eq."] },
+};
+
+it.each(Object.entries(columns))("describes the filter of %s by its type", async (column, filters) => {
+  const [table, name] = column.split(".");
+  const { schema } = components.parameters[`rowFilter.${column}`];
+  const pattern = new RegExp(components.schemas[schema.$ref.split("/").at(-1)].pattern);
+  for (const [kind, texts] of Object.entries(filters)) {
+    for (const text of texts) {
+      const path = `/rest/v1/${table}?select=${name}&limit=1&${name}=${encodeURIComponent(text)}`;
+      const { status } = await request(undefined, path);
+      const read = kind === "good";
+      expect([text, pattern.test(text), status === 200]).toEqual([text, read, read]);
+    }
+  }
+});
+
+it("describes the order of rows by the columns of each table", async () => {
+  const { pattern } = components.parameters["order.properties"].schema;
+  const orders = { "title.desc.nullslast,id": 200, "title,": 400, no_column: 400, "title.up": 400 };
+  for (const [order, status] of Object.entries(orders)) {
+    const answer = await request(undefined, `/rest/v1/properties?select=id&limit=1&order=${order}`);
+    expect([order, answer.status, new RegExp(pattern).test(order)]).toEqual([order, status, status === 200]);
+  }
+});
+
+it("describes the body of a function as optional where no argument is required", async () => {
+  const { client } = await signUp("Ivo");
+  const bodyOf = (name: string) => paths[`/rest/v1/rpc/${name}`].post.requestBody.required;
+  expect([bodyOf("unread_notification_count"), bodyOf("quote_stay")]).toEqual([false, true]);
+  const answer = await request({ client }, "/rest/v1/rpc/unread_notification_count", { method: "POST" });
+  expect([answer.status, await answer.json()]).toEqual([200, 0]);
+});
+
 it("describes arguments that are dates or enumerations, and refuses other text", async () => {
   const argumentsOf = (name: string) =>
     paths[`/rest/v1/rpc/${name}`].post.requestBody.content["application/json"].schema.properties;
@@ -109,6 +165,7 @@ it("describes arguments that are dates or enumerations, and refuses other text",
     p_booking_mode: { type: "string", enum: ["instant", "request"] },
     p_room_types: { items: { enum: expect.arrayContaining(["entire_home", "private_room"]) } },
   });
+  expect(new RegExp(argumentsOf("search_properties").p_month.pattern).test("2027-13")).toBe(false);
   const search = { p_area: "Lisboa", p_booking_mode: "whenever" };
   expect((await service().rpc("count_properties", search as never)).status).toBe(400);
 });
