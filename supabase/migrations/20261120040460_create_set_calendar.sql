@@ -5,7 +5,9 @@
 -- already. Each layer is painted day by day and written as ranges of equal days, and only ranges that differ are written.
 -- docs/decisions/set-calendar.md says why closed nights leave a booking alone.
 
-create function private.set_calendar_prices(p_property_id uuid, p_ranges private.calendar_range[], p_first date, p_until date)
+create function private.set_calendar_prices(
+    p_property_id uuid, p_currency text, p_ranges private.calendar_range[], p_first date, p_until date
+)
 returns boolean
 language plpgsql
 set search_path = ''
@@ -45,8 +47,8 @@ begin
         get diagnostics v_deleted = row_count;
     end if;
     if cardinality(v_painted) > cardinality(v_present) - v_deleted then
-        insert into public.property_date_overrides (property_id, starts_on, ends_on, price)
-        select p_property_id, s.starts_on, s.ends_on, s.value
+        insert into public.property_date_overrides (property_id, starts_on, ends_on, currency, price)
+        select p_property_id, s.starts_on, s.ends_on, p_currency, s.value
         from unnest(v_painted) s
         where (s.starts_on, s.ends_on) not in (select t.starts_on, t.ends_on from unnest(v_present) t);
     end if;
@@ -282,6 +284,7 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan
 as $$
 declare
+    v_caller constant uuid := auth.uid();
     v_property public.properties;
     v_level public.co_host_level;
     v_ranges private.calendar_range[];
@@ -295,8 +298,8 @@ declare
 begin
     -- not from my_properties, because a host may have thousands
     v_level := (
-        select case when auth.uid() is null or p.host_id = auth.uid() then 'full' else (
-            select c.level from public.co_hosts c where c.property_id = p.id and c.profile_id = auth.uid()
+        select case when v_caller is null or p.host_id = v_caller then 'full' else (
+            select c.level from public.co_hosts c where c.property_id = p.id and c.profile_id = v_caller
         ) end
         from public.properties p
         where p.id = p_property_id
@@ -320,7 +323,7 @@ begin
     -- search is refreshed once, not after each statement
     perform set_config('staybase.refresh_search', 'later', true);
     if v_sets_prices then
-        v_is_changed := private.set_calendar_prices(p_property_id, v_ranges, v_first, v_until);
+        v_is_changed := private.set_calendar_prices(p_property_id, v_property.currency, v_ranges, v_first, v_until);
     end if;
     if v_sets_rules then
         v_is_changed := private.set_calendar_rules(p_property_id, v_ranges, v_first, v_until) or v_is_changed;

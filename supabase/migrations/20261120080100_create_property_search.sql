@@ -315,9 +315,11 @@ select s.property_id, lower(r.nights), upper(r.nights), s.price
 from public.property_seasons s
 join public.properties p on p.id = s.property_id and p.status = 'published'
 cross join lateral (
-    select unnest(datemultirange(daterange(s.starts_on, s.ends_on)) - coalesce(
-        (select range_agg(daterange(o.starts_on, o.ends_on)) from public.property_date_overrides o where o.property_id = s.property_id), '{}'
-    )) as nights
+    select unnest(datemultirange(daterange(s.starts_on, s.ends_on)) - coalesce((
+        select range_agg(daterange(o.starts_on, o.ends_on))
+        from public.property_date_overrides o
+        where o.property_id = s.property_id and o.starts_on < s.ends_on and o.ends_on > s.starts_on
+    ), '{}')) as nights
 ) r
 where s.price is not null;
 comment on view private.price_spans_source is 'The rows that price_spans must hold.';
