@@ -215,7 +215,7 @@ $$;
 grant execute on function private.raise_problems to anon, authenticated, service_role;
 comment on function private.raise_problems is 'Raises the problems of a list that are not null, all at once; does nothing when every one is null.';
 
-create function private.install_length_checks(p_table regclass, p_condition text default 'true') returns void
+create function private.install_length_checks(p_table regclass) returns void
 language plpgsql
 set search_path = ''
 as $install$
@@ -270,9 +270,8 @@ $function$,
         format('Trigger: refuses texts, lists and JSON in %s of more than %s bytes, before anything reads them. Written by private.install_length_checks.', p_table, v_limit)
     );
     execute format(
-        'create trigger _000_check_lengths %s insert or update on %s for each row %s execute function %s()',
-        case when v_is_view then 'instead of' else 'before' end, p_table,
-        case when p_condition <> 'true' then format('when (%s)', p_condition) end, v_function
+        'create trigger _000_check_lengths %s insert or update on %s for each row execute function %s()',
+        case when v_is_view then 'instead of' else 'before' end, p_table, v_function
     );
 end
 $install$;
@@ -328,7 +327,7 @@ $function$,
         'create trigger _900_check_row before insert or update on %s for each row%s execute function %s()',
         p_table, ' when (' || p_condition || ')', v_function
     );
-    perform private.install_length_checks(p_table, p_condition);
+    perform private.install_length_checks(p_table);
 end
 $install$;
 comment on function private.install_row_checks is
