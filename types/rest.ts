@@ -4681,8 +4681,104 @@ export interface components {
       error_code?: string;
       msg?: string;
     };
-    /** @description An operator and a value: `eq.Lisboa`, `lt.10000`, `in.(draft,paused)`, `not.is.null`. */
+    /** @description An operator and a value: `eq.5eed0000-0000-4000-8000-000000000104`, `not.is.null`. */
+    "Filter.uuid": string;
+    /** @description An operator and a value: `eq.Lisboa`, `ilike.*river*`, `in.(draft,paused)`, `not.is.null`. */
     Filter: string;
+    /** @description An operator and a value: `is.true`, `not.is.null`. */
+    "Filter.boolean": string;
+    /** @description An operator and a value: `lt.100`, `not.is.null`. */
+    "Filter.integer": string;
+    /** @description An operator and a value: `gte.2027-06-04T15:00:00Z`, `not.is.null`. */
+    "Filter.timestamp_with_time_zone": string;
+    /** @description An operator and a value: `lt.100`, `not.is.null`. */
+    "Filter.smallint": string;
+    /** @description An operator and a value: `lt.100`, `not.is.null`. */
+    "Filter.bigint": string;
+    /** @description An operator and a value: `eq.guest`, `not.is.null`. */
+    "Filter.booking_actor": string;
+    /** @description `is.null` or `not.is.null`. */
+    "Filter.other": string;
+    /** @description An operator and a value: `eq.nights`, `not.is.null`. */
+    "Filter.line_kind": string;
+    /** @description An operator and a value: `lt.100`, `not.is.null`. */
+    "Filter.numeric": string;
+    /** @description An operator and a value: `eq.phone`, `not.is.null`. */
+    "Filter.own_booking_origin": string;
+    /** @description An operator and a value: `gte.2027-06-04`, `not.is.null`. */
+    "Filter.date": string;
+    /** @description An operator and a value: `eq.essentials`, `not.is.null`. */
+    "Filter.amenity_category": string;
+    /** @description An operator and a list: `cs.{…}` contains all, `cd.{…}` has no other, `ov.{…}` has one. */
+    "Filter.text.list": string;
+    /** @description An operator and a value: `cs.{"key":"value"}`, `not.is.null`. */
+    "Filter.jsonb": string;
+    /** @description An operator and a value: `eq.accepted`, `not.is.null`. */
+    "Filter.alteration_answer": string;
+    /** @description An operator and a list: `cs.{…}` contains all, `cd.{…}` has no other, `ov.{…}` has one. */
+    "Filter.smallint.list": string;
+    /** @description An operator and a value: `lt.15:00`, `not.is.null`. */
+    "Filter.time_without_time_zone": string;
+    /** @description An operator and a value: `lt.100`, `not.is.null`. */
+    "Filter.double_precision": string;
+    /** @description An operator and a value: `eq.booking_gone`, `not.is.null`. */
+    "Filter.overbooking_end": string;
+    /** @description An operator and a value: `eq.calendar`, `not.is.null`. */
+    "Filter.co_host_level": string;
+    /** @description An operator and a value: `eq.requested`, `not.is.null`. */
+    "Filter.booking_status": string;
+    /** @description An operator and a value: `eq.instant`, `not.is.null`. */
+    "Filter.booking_mode": string;
+    /** @description An operator and a value: `eq.booking`, `not.is.null`. */
+    "Filter.payment_kind": string;
+    /** @description An operator and a value: `eq.requires_payment`, `not.is.null`. */
+    "Filter.payment_status": string;
+    /** @description An operator and a value: `eq.cancellation`, `not.is.null`. */
+    "Filter.refund_reason": string;
+    /** @description An operator and a value: `eq.pending`, `not.is.null`. */
+    "Filter.refund_status": string;
+    /** @description An operator and a value: `eq.host`, `not.is.null`. */
+    "Filter.refund_bearer": string;
+    /** @description An operator and a value: `eq.property`, `not.is.null`. */
+    "Filter.report_subject": string;
+    /** @description An operator and a value: `eq.fraud`, `not.is.null`. */
+    "Filter.report_reason": string;
+    /** @description An operator and a value: `eq.open`, `not.is.null`. */
+    "Filter.report_status": string;
+    /** @description An operator and a value: `eq.guest`, `not.is.null`. */
+    "Filter.review_side": string;
+    /** @description An operator and a value: `eq.visible`, `not.is.null`. */
+    "Filter.review_state": string;
+    /** @description An operator and a value: `eq.operator`, `not.is.null`. */
+    "Filter.user_role": string;
+    /** @description An operator and a value: `eq.accepted`, `not.is.null`. */
+    "Filter.money_request_answer": string;
+    /** @description An operator and a value: `eq.bookings`, `not.is.null`. */
+    "Filter.notification_topic": string;
+    /** @description An operator and a value: `eq.percent`, `not.is.null`. */
+    "Filter.charge_kind": string;
+    /** @description An operator and a value: `eq.all`, `not.is.null`. */
+    "Filter.tax_base": string;
+    /** @description An operator and a value: `eq.booking`, `not.is.null`. */
+    "Filter.occupancy_kind": string;
+    /** @description An operator and a value: `eq.pending`, `not.is.null`. */
+    "Filter.payout_status": string;
+    /** @description An operator and a value: `eq.cleaning`, `not.is.null`. */
+    "Filter.fee_kind": string;
+    /** @description An operator and a value: `eq.nights`, `not.is.null`. */
+    "Filter.availability_rule_kind": string;
+    /** @description An operator and a value: `eq.payment`, `not.is.null`. */
+    "Filter.orphan_kind": string;
+    /** @description An operator and a value: `eq.open`, `not.is.null`. */
+    "Filter.orphan_status": string;
+    /** @description An operator and a value: `eq.draft`, `not.is.null`. */
+    "Filter.property_status": string;
+    /** @description An operator and a value: `eq.apartment`, `not.is.null`. */
+    "Filter.property_type": string;
+    /** @description An operator and a value: `eq.entire_home`, `not.is.null`. */
+    "Filter.room_type": string;
+    /** @description An operator and a value: `eq.at_once`, `not.is.null`. */
+    "Filter.mail_mode": string;
     /** @description Properties that guests can book. A new property needs only a title; publish_property lists what else is missing. */
     properties: {
       /**
@@ -9476,8 +9572,6 @@ export interface components {
     select: string;
     /** @description Columns of the unique constraint that an upsert uses. */
     on_conflict: string;
-    /** @description Columns to sort by: `created_at.desc,id`. */
-    order: string;
     /** @description First and last row, from 0: `0-19`. */
     range: string;
     /** @description `items`. */
@@ -9486,37 +9580,37 @@ export interface components {
     offset: number;
     /** @description The largest number of rows. */
     limit: number;
-    "rowFilter.calendar_feeds.id": components["schemas"]["Filter"];
-    "rowFilter.calendar_feeds.property_id": components["schemas"]["Filter"];
+    "rowFilter.calendar_feeds.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.calendar_feeds.property_id": components["schemas"]["Filter.uuid"];
     /** @description The unit whose calendar it is; null for any unit of the property. */
-    "rowFilter.calendar_feeds.unit_id": components["schemas"]["Filter"];
+    "rowFilter.calendar_feeds.unit_id": components["schemas"]["Filter.uuid"];
     /** @description The channel, such as airbnb, booking_com or vrbo; the source of its nights in external_blocks. */
     "rowFilter.calendar_feeds.channel": components["schemas"]["Filter"];
     /** @description The host name of the calendar's address; the rest is secret. */
     "rowFilter.calendar_feeds.masked_url": components["schemas"]["Filter"];
     /** @description Whether it is not read at present. Its nights stay taken. */
-    "rowFilter.calendar_feeds.is_paused": components["schemas"]["Filter"];
+    "rowFilter.calendar_feeds.is_paused": components["schemas"]["Filter.boolean"];
     /** @description Whether host and co-hosts know that it fails: they got a notification. */
-    "rowFilter.calendar_feeds.is_failing": components["schemas"]["Filter"];
+    "rowFilter.calendar_feeds.is_failing": components["schemas"]["Filter.boolean"];
     /** @description Number of failures since it was last read. */
-    "rowFilter.calendar_feeds.failures": components["schemas"]["Filter"];
+    "rowFilter.calendar_feeds.failures": components["schemas"]["Filter.integer"];
     /** @description When it was last read without an error. */
-    "rowFilter.calendar_feeds.last_good_at": components["schemas"]["Filter"];
+    "rowFilter.calendar_feeds.last_good_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description What was wrong last time: unreachable, status_404 (or another status), too_slow, too_large, too_many_events, too_many_redirects, not_public, not_a_calendar, suddenly_empty. */
     "rowFilter.calendar_feeds.last_error": components["schemas"]["Filter"];
     /** @description When that was. */
-    "rowFilter.calendar_feeds.last_error_at": components["schemas"]["Filter"];
+    "rowFilter.calendar_feeds.last_error_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description When it is read next. */
-    "rowFilter.calendar_feeds.next_sync_at": components["schemas"]["Filter"];
+    "rowFilter.calendar_feeds.next_sync_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Stays and closures in it that are not over. */
-    "rowFilter.calendar_feeds.events": components["schemas"]["Filter"];
+    "rowFilter.calendar_feeds.events": components["schemas"]["Filter.integer"];
     /** @description How many of them are our own nights that the channel sends back; they take no nights. */
-    "rowFilter.calendar_feeds.echoes": components["schemas"]["Filter"];
+    "rowFilter.calendar_feeds.echoes": components["schemas"]["Filter.integer"];
     /** @description Events in it that could not be read. */
-    "rowFilter.calendar_feeds.unreadable": components["schemas"]["Filter"];
-    "rowFilter.calendar_feeds.created_at": components["schemas"]["Filter"];
-    "rowFilter.property_photos.id": components["schemas"]["Filter"];
-    "rowFilter.property_photos.property_id": components["schemas"]["Filter"];
+    "rowFilter.calendar_feeds.unreadable": components["schemas"]["Filter.integer"];
+    "rowFilter.calendar_feeds.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.property_photos.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.property_photos.property_id": components["schemas"]["Filter.uuid"];
     /** @description Path in the Storage bucket `property-photos`, in the folder with the id of the property. */
     "rowFilter.property_photos.path": components["schemas"]["Filter"];
     /** @description URL of an imported photo that is not in the bucket. */
@@ -9524,13 +9618,13 @@ export interface components {
     /** @description Description of the photo, for screen readers. */
     "rowFilter.property_photos.alt_text": components["schemas"]["Filter"];
     /** @description Position in the order, lowest first. A photo inserted without one is last. */
-    "rowFilter.property_photos.position": components["schemas"]["Filter"];
-    "rowFilter.property_photos.created_at": components["schemas"]["Filter"];
-    "rowFilter.property_photos.updated_at": components["schemas"]["Filter"];
-    "rowFilter.booking_money.id": components["schemas"]["Filter"];
-    "rowFilter.booking_money.booking_id": components["schemas"]["Filter"];
+    "rowFilter.property_photos.position": components["schemas"]["Filter.smallint"];
+    "rowFilter.property_photos.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.property_photos.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.booking_money.id": components["schemas"]["Filter.bigint"];
+    "rowFilter.booking_money.booking_id": components["schemas"]["Filter.uuid"];
     /** @description When the money moved. */
-    "rowFilter.booking_money.occurred_at": components["schemas"]["Filter"];
+    "rowFilter.booking_money.occurred_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description As in host_statement; also charge, refund, refund_failed, dispute, dispute_won, write_off and bank_refund (given back by the guest's bank). */
     "rowFilter.booking_money.kind": components["schemas"]["Filter"];
     /** @description Description of the movement in words. */
@@ -9540,162 +9634,162 @@ export interface components {
     /** @description ISO 4217 code of the amount. */
     "rowFilter.booking_money.currency": components["schemas"]["Filter"];
     /** @description Above zero for what was paid in or earned, below zero for what was spent or paid out. */
-    "rowFilter.booking_money.amount": components["schemas"]["Filter"];
-    "rowFilter.cancellations.booking_id": components["schemas"]["Filter"];
+    "rowFilter.booking_money.amount": components["schemas"]["Filter.bigint"];
+    "rowFilter.cancellations.booking_id": components["schemas"]["Filter.uuid"];
     /** @description Who cancelled, or reported the no-show. */
-    "rowFilter.cancellations.cancelled_by": components["schemas"]["Filter"];
+    "rowFilter.cancellations.cancelled_by": components["schemas"]["Filter.booking_actor"];
     /** @description The guest did not come: the policy applies as if the guest had cancelled at check-in. */
-    "rowFilter.cancellations.is_no_show": components["schemas"]["Filter"];
+    "rowFilter.cancellations.is_no_show": components["schemas"]["Filter.boolean"];
     /** @description The moment for which the refund was computed. */
-    "rowFilter.cancellations.cancelled_at": components["schemas"]["Filter"];
+    "rowFilter.cancellations.cancelled_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description The reason given. */
     "rowFilter.cancellations.reason": components["schemas"]["Filter"];
     /** @description The last instant with the same result; null when the result changes only as nights pass. */
-    "rowFilter.cancellations.valid_until": components["schemas"]["Filter"];
+    "rowFilter.cancellations.valid_until": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Number of midnights since check-in in the property's time zone. */
-    "rowFilter.cancellations.nights_stayed": components["schemas"]["Filter"];
+    "rowFilter.cancellations.nights_stayed": components["schemas"]["Filter.integer"];
     /** @description Nights that the host keeps in addition to those stayed. */
-    "rowFilter.cancellations.nights_kept": components["schemas"]["Filter"];
+    "rowFilter.cancellations.nights_kept": components["schemas"]["Filter.integer"];
     /** @description Percentage refunded of the other nights, and of fees and taxes in proportion. */
-    "rowFilter.cancellations.refund_percent": components["schemas"]["Filter"];
+    "rowFilter.cancellations.refund_percent": components["schemas"]["Filter.smallint"];
     /** @description ISO 4217 code of every amount. */
     "rowFilter.cancellations.currency": components["schemas"]["Filter"];
     /** @description What the booking cost the guest. */
-    "rowFilter.cancellations.guest_total": components["schemas"]["Filter"];
+    "rowFilter.cancellations.guest_total": components["schemas"]["Filter.bigint"];
     /** @description By how much the guest's total is reduced: the sum of the lines. The guest gets back this less unpaid_amount. */
-    "rowFilter.cancellations.refund_amount": components["schemas"]["Filter"];
+    "rowFilter.cancellations.refund_amount": components["schemas"]["Filter.bigint"];
     /** @description The part of refund_amount that the guest had not paid yet (then it is no longer due) or had got back before, as goodwill or from the bank. */
-    "rowFilter.cancellations.unpaid_amount": components["schemas"]["Filter"];
+    "rowFilter.cancellations.unpaid_amount": components["schemas"]["Filter.bigint"];
     /** @description What the host keeps of the host's total, before host_fee. */
-    "rowFilter.cancellations.host_amount": components["schemas"]["Filter"];
+    "rowFilter.cancellations.host_amount": components["schemas"]["Filter.bigint"];
     /** @description What the host pays for cancelling. */
-    "rowFilter.cancellations.host_fee": components["schemas"]["Filter"];
+    "rowFilter.cancellations.host_fee": components["schemas"]["Filter.bigint"];
     /** @description The refund of each line of the booking. */
-    "rowFilter.cancellations.lines": components["schemas"]["Filter"];
-    "rowFilter.cancellations.created_at": components["schemas"]["Filter"];
+    "rowFilter.cancellations.lines": components["schemas"]["Filter.other"];
+    "rowFilter.cancellations.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Guest of the booking. */
-    "rowFilter.cancellations.guest_id": components["schemas"]["Filter"];
+    "rowFilter.cancellations.guest_id": components["schemas"]["Filter.uuid"];
     /** @description Host of the booking. */
-    "rowFilter.cancellations.host_id": components["schemas"]["Filter"];
+    "rowFilter.cancellations.host_id": components["schemas"]["Filter.uuid"];
     /** @description Property of the booking. */
-    "rowFilter.cancellations.property_id": components["schemas"]["Filter"];
-    "rowFilter.booking_line_items.booking_id": components["schemas"]["Filter"];
+    "rowFilter.cancellations.property_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.booking_line_items.booking_id": components["schemas"]["Filter.uuid"];
     /** @description Number of the line in its booking, from 1. */
-    "rowFilter.booking_line_items.position": components["schemas"]["Filter"];
+    "rowFilter.booking_line_items.position": components["schemas"]["Filter.smallint"];
     /** @description What the line charges. */
-    "rowFilter.booking_line_items.kind": components["schemas"]["Filter"];
+    "rowFilter.booking_line_items.kind": components["schemas"]["Filter.line_kind"];
     /** @description Text for guests. */
     "rowFilter.booking_line_items.description": components["schemas"]["Filter"];
     /** @description Number of nights or guests, or their product. The amount is quantity times unit_amount. */
-    "rowFilter.booking_line_items.quantity": components["schemas"]["Filter"];
+    "rowFilter.booking_line_items.quantity": components["schemas"]["Filter.integer"];
     /** @description Amount of one unit, in minor units; for percentages the whole amount. */
-    "rowFilter.booking_line_items.unit_amount": components["schemas"]["Filter"];
+    "rowFilter.booking_line_items.unit_amount": components["schemas"]["Filter.bigint"];
     /** @description The percentage; null for fixed amounts. */
-    "rowFilter.booking_line_items.percent": components["schemas"]["Filter"];
+    "rowFilter.booking_line_items.percent": components["schemas"]["Filter.numeric"];
     /** @description What the guest pays for it. */
-    "rowFilter.booking_line_items.amount": components["schemas"]["Filter"];
+    "rowFilter.booking_line_items.amount": components["schemas"]["Filter.bigint"];
     /** @description What the host receives for it. */
-    "rowFilter.booking_line_items.host_amount": components["schemas"]["Filter"];
+    "rowFilter.booking_line_items.host_amount": components["schemas"]["Filter.bigint"];
     /** @description The part of the prices that is an included tax; 0 for other lines. */
-    "rowFilter.booking_line_items.included_amount": components["schemas"]["Filter"];
-    "rowFilter.own_bookings.id": components["schemas"]["Filter"];
-    "rowFilter.own_bookings.property_id": components["schemas"]["Filter"];
+    "rowFilter.booking_line_items.included_amount": components["schemas"]["Filter.bigint"];
+    "rowFilter.own_bookings.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.own_bookings.property_id": components["schemas"]["Filter.uuid"];
     /** @description How it came about. */
-    "rowFilter.own_bookings.origin": components["schemas"]["Filter"];
+    "rowFilter.own_bookings.origin": components["schemas"]["Filter.own_booking_origin"];
     /** @description The channel, such as booking_com, where the origin is channel. */
     "rowFilter.own_bookings.channel": components["schemas"]["Filter"];
     /** @description The stay on a channel that these are the details of. That has the nights: the dates follow it, and when it goes, the stay is cancelled. */
-    "rowFilter.own_bookings.external_block_id": components["schemas"]["Filter"];
+    "rowFilter.own_bookings.external_block_id": components["schemas"]["Filter.uuid"];
     /** @description Whether its nights are free. It can take them again while they are. */
-    "rowFilter.own_bookings.is_cancelled": components["schemas"]["Filter"];
+    "rowFilter.own_bookings.is_cancelled": components["schemas"]["Filter.boolean"];
     /** @description When it was cancelled; null while it is not. */
-    "rowFilter.own_bookings.cancelled_at": components["schemas"]["Filter"];
+    "rowFilter.own_bookings.cancelled_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description First night. */
-    "rowFilter.own_bookings.check_in": components["schemas"]["Filter"];
+    "rowFilter.own_bookings.check_in": components["schemas"]["Filter.date"];
     /** @description The day of departure. */
-    "rowFilter.own_bookings.check_out": components["schemas"]["Filter"];
+    "rowFilter.own_bookings.check_out": components["schemas"]["Filter.date"];
     /** @description Emptied 400 days after the departure, as guest_contact and note are. */
     "rowFilter.own_bookings.guest_name": components["schemas"]["Filter"];
     /** @description Telephone number, e-mail address or what else there is. */
     "rowFilter.own_bookings.guest_contact": components["schemas"]["Filter"];
     /** @description What the guest pays outside, in minor units; null when nothing or not known. */
-    "rowFilter.own_bookings.price": components["schemas"]["Filter"];
+    "rowFilter.own_bookings.price": components["schemas"]["Filter.bigint"];
     /** @description ISO 4217 code of the price; the property's when left out. */
     "rowFilter.own_bookings.currency": components["schemas"]["Filter"];
     /** @description Only the host and co-hosts can read it. */
     "rowFilter.own_bookings.note": components["schemas"]["Filter"];
     /** @description Who entered it; null for the service role. */
-    "rowFilter.own_bookings.created_by": components["schemas"]["Filter"];
-    "rowFilter.own_bookings.created_at": components["schemas"]["Filter"];
-    "rowFilter.own_bookings.updated_at": components["schemas"]["Filter"];
+    "rowFilter.own_bookings.created_by": components["schemas"]["Filter.uuid"];
+    "rowFilter.own_bookings.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.own_bookings.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description ISO 4217 alphabetic code. */
     "rowFilter.currencies.code": components["schemas"]["Filter"];
     /** @description Decimal places: 2 for EUR, 0 for JPY, 3 for KWD. */
-    "rowFilter.currencies.minor_unit": components["schemas"]["Filter"];
+    "rowFilter.currencies.minor_unit": components["schemas"]["Filter.smallint"];
     /** @description Whether Stripe charges cards in it. A property with another currency cannot be published. */
-    "rowFilter.currencies.is_payable": components["schemas"]["Filter"];
+    "rowFilter.currencies.is_payable": components["schemas"]["Filter.boolean"];
     /** @description Decimal places of amounts at Stripe, which differ from minor_unit for ISK, MGA and UGX. */
-    "rowFilter.currencies.stripe_minor_unit": components["schemas"]["Filter"];
+    "rowFilter.currencies.stripe_minor_unit": components["schemas"]["Filter.smallint"];
     /** @description Smallest amount that can be charged, refunded and paid out, in minor units: 10 for KWD, 100 for HUF. Every price, fee, tax and refund is a multiple of it. */
-    "rowFilter.currencies.step": components["schemas"]["Filter"];
+    "rowFilter.currencies.step": components["schemas"]["Filter.bigint"];
     /** @description Lowest total of a stay and lowest charge of a card, in minor units; the owner of the installation may raise it. */
-    "rowFilter.currencies.minimum_charge": components["schemas"]["Filter"];
+    "rowFilter.currencies.minimum_charge": components["schemas"]["Filter.bigint"];
     /** @description Highest total of a stay and highest charge of a card, in minor units; the owner of the installation may change it. */
-    "rowFilter.currencies.maximum_charge": components["schemas"]["Filter"];
+    "rowFilter.currencies.maximum_charge": components["schemas"]["Filter.bigint"];
     /** @description Lowest price of a night, in minor units. The default is one whole unit, or minimum_charge when that is higher; the owner of the installation may change it. */
-    "rowFilter.currencies.minimum_price": components["schemas"]["Filter"];
+    "rowFilter.currencies.minimum_price": components["schemas"]["Filter.bigint"];
     /** @description Lowest fee of a host who cancels, in minor units: 50 units of a currency worth about a dollar, and 50 times a power of ten of a currency worth less. */
-    "rowFilter.currencies.cancellation_fee_minimum": components["schemas"]["Filter"];
+    "rowFilter.currencies.cancellation_fee_minimum": components["schemas"]["Filter.bigint"];
     /** @description Highest fee of a host who cancels, in minor units: twenty times the lowest. */
-    "rowFilter.currencies.cancellation_fee_maximum": components["schemas"]["Filter"];
+    "rowFilter.currencies.cancellation_fee_maximum": components["schemas"]["Filter.bigint"];
     "rowFilter.amenities.id": components["schemas"]["Filter"];
     /** @description Heading under which the amenity is shown. */
-    "rowFilter.amenities.category": components["schemas"]["Filter"];
+    "rowFilter.amenities.category": components["schemas"]["Filter.amenity_category"];
     /** @description English name. */
     "rowFilter.amenities.name": components["schemas"]["Filter"];
     /** @description Bit in the mask that search compares. A bit never gets another meaning. */
-    "rowFilter.amenities.bit": components["schemas"]["Filter"];
-    "rowFilter.payout_accounts.profile_id": components["schemas"]["Filter"];
+    "rowFilter.amenities.bit": components["schemas"]["Filter.smallint"];
+    "rowFilter.payout_accounts.profile_id": components["schemas"]["Filter.uuid"];
     "rowFilter.payout_accounts.stripe_account_id": components["schemas"]["Filter"];
     /** @description True when the host has completed onboarding at Stripe. */
-    "rowFilter.payout_accounts.details_submitted": components["schemas"]["Filter"];
+    "rowFilter.payout_accounts.details_submitted": components["schemas"]["Filter.boolean"];
     /** @description True when Stripe can pay out to the host. */
-    "rowFilter.payout_accounts.payouts_enabled": components["schemas"]["Filter"];
+    "rowFilter.payout_accounts.payouts_enabled": components["schemas"]["Filter.boolean"];
     /** @description What Stripe still requires from the host, in Stripe's words. */
-    "rowFilter.payout_accounts.requirements": components["schemas"]["Filter"];
+    "rowFilter.payout_accounts.requirements": components["schemas"]["Filter.text.list"];
     /** @description Currency of the account. */
     "rowFilter.payout_accounts.currency": components["schemas"]["Filter"];
-    "rowFilter.payout_accounts.created_at": components["schemas"]["Filter"];
-    "rowFilter.payout_accounts.updated_at": components["schemas"]["Filter"];
-    "rowFilter.payout_holds.id": components["schemas"]["Filter"];
-    "rowFilter.payout_holds.booking_id": components["schemas"]["Filter"];
+    "rowFilter.payout_accounts.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.payout_accounts.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.payout_holds.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.payout_holds.booking_id": components["schemas"]["Filter.uuid"];
     /** @description Why the payout is held. */
     "rowFilter.payout_holds.reason": components["schemas"]["Filter"];
     /** @description The operator who holds the payout. */
-    "rowFilter.payout_holds.held_by": components["schemas"]["Filter"];
+    "rowFilter.payout_holds.held_by": components["schemas"]["Filter.uuid"];
     /** @description When the hold ended; null while it is open. */
-    "rowFilter.payout_holds.released_at": components["schemas"]["Filter"];
-    "rowFilter.payout_holds.created_at": components["schemas"]["Filter"];
-    "rowFilter.orphan_sweeps.id": components["schemas"]["Filter"];
+    "rowFilter.payout_holds.released_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.payout_holds.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.orphan_sweeps.id": components["schemas"]["Filter.bigint"];
     /** @description The list at Stripe: payment_intents, refunds or transfers. */
     "rowFilter.orphan_sweeps.list": components["schemas"]["Filter"];
     /** @description The walk ends at objects created before; null when it goes through the whole list. */
-    "rowFilter.orphan_sweeps.since": components["schemas"]["Filter"];
+    "rowFilter.orphan_sweeps.since": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Number of pages read. */
-    "rowFilter.orphan_sweeps.page": components["schemas"]["Filter"];
+    "rowFilter.orphan_sweeps.page": components["schemas"]["Filter.integer"];
     /** @description Stripe's id of the last object that was read; the walk goes on after it. */
     "rowFilter.orphan_sweeps.cursor": components["schemas"]["Filter"];
     /** @description Number of objects read. */
-    "rowFilter.orphan_sweeps.listed": components["schemas"]["Filter"];
+    "rowFilter.orphan_sweeps.listed": components["schemas"]["Filter.bigint"];
     /** @description Number of objects that differed from their row, or had none. */
-    "rowFilter.orphan_sweeps.found": components["schemas"]["Filter"];
+    "rowFilter.orphan_sweeps.found": components["schemas"]["Filter.bigint"];
     /** @description When it began. */
-    "rowFilter.orphan_sweeps.started_at": components["schemas"]["Filter"];
+    "rowFilter.orphan_sweeps.started_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description When it ended; null while it goes on. */
-    "rowFilter.orphan_sweeps.finished_at": components["schemas"]["Filter"];
+    "rowFilter.orphan_sweeps.finished_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     "rowFilter.disputes.id": components["schemas"]["Filter"];
-    "rowFilter.disputes.payment_id": components["schemas"]["Filter"];
-    "rowFilter.disputes.booking_id": components["schemas"]["Filter"];
+    "rowFilter.disputes.payment_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.disputes.booking_id": components["schemas"]["Filter.uuid"];
     /** @description Status at Stripe: needs_response, under_review, won, lost, warning_needs_response and others. */
     "rowFilter.disputes.status": components["schemas"]["Filter"];
     /** @description Reason at Stripe, such as fraudulent. */
@@ -9703,101 +9797,101 @@ export interface components {
     /** @description Currency of the payment. */
     "rowFilter.disputes.currency": components["schemas"]["Filter"];
     /** @description Disputed amount in minor units. */
-    "rowFilter.disputes.amount": components["schemas"]["Filter"];
+    "rowFilter.disputes.amount": components["schemas"]["Filter.bigint"];
     /** @description What the guest got back by losing the dispute, in minor units; 0 again when it is won later. */
-    "rowFilter.disputes.lost_amount": components["schemas"]["Filter"];
+    "rowFilter.disputes.lost_amount": components["schemas"]["Filter.bigint"];
     /** @description How many withdrawals and returns Stripe has listed. A state with fewer is older. */
-    "rowFilter.disputes.movements": components["schemas"]["Filter"];
+    "rowFilter.disputes.movements": components["schemas"]["Filter.integer"];
     /** @description Evidence for the host: booking, line items, cancellation, house rules and history. */
-    "rowFilter.disputes.evidence": components["schemas"]["Filter"];
-    "rowFilter.disputes.created_at": components["schemas"]["Filter"];
-    "rowFilter.disputes.updated_at": components["schemas"]["Filter"];
-    "rowFilter.booking_alterations.id": components["schemas"]["Filter"];
-    "rowFilter.booking_alterations.booking_id": components["schemas"]["Filter"];
+    "rowFilter.disputes.evidence": components["schemas"]["Filter.jsonb"];
+    "rowFilter.disputes.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.disputes.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.booking_alterations.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.booking_alterations.booking_id": components["schemas"]["Filter.uuid"];
     /** @description The side that proposed it. */
-    "rowFilter.booking_alterations.proposed_by": components["schemas"]["Filter"];
-    "rowFilter.booking_alterations.proposed_by_id": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.proposed_by": components["schemas"]["Filter.booking_actor"];
+    "rowFilter.booking_alterations.proposed_by_id": components["schemas"]["Filter.uuid"];
     /** @description When it can no longer be answered. */
-    "rowFilter.booking_alterations.expires_at": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.expires_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Null without an answer. */
-    "rowFilter.booking_alterations.answer": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.answer": components["schemas"]["Filter.alteration_answer"];
     /** @description When it was answered. */
-    "rowFilter.booking_alterations.answered_at": components["schemas"]["Filter"];
-    "rowFilter.booking_alterations.answered_by_id": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.answered_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.booking_alterations.answered_by_id": components["schemas"]["Filter.uuid"];
     /** @description Proposed check-in date. */
-    "rowFilter.booking_alterations.check_in": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.check_in": components["schemas"]["Filter.date"];
     /** @description Proposed check-out date. */
-    "rowFilter.booking_alterations.check_out": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.check_out": components["schemas"]["Filter.date"];
     /** @description Proposed number of adults. */
-    "rowFilter.booking_alterations.adults": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.adults": components["schemas"]["Filter.smallint"];
     /** @description Proposed number of children. */
-    "rowFilter.booking_alterations.children": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.children": components["schemas"]["Filter.smallint"];
     /** @description Ages of these children at check-in; null where nothing asks for them. */
-    "rowFilter.booking_alterations.children_ages": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.children_ages": components["schemas"]["Filter.smallint.list"];
     /** @description Proposed number of infants. */
-    "rowFilter.booking_alterations.infants": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.infants": components["schemas"]["Filter.smallint"];
     /** @description Proposed number of pets. */
-    "rowFilter.booking_alterations.pets": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.pets": components["schemas"]["Filter.smallint"];
     /** @description Proposed number of units. */
-    "rowFilter.booking_alterations.units": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.units": components["schemas"]["Filter.smallint"];
     /** @description Currency of the booking. */
     "rowFilter.booking_alterations.currency": components["schemas"]["Filter"];
     /** @description What the guest would pay for the booking, in minor units. */
-    "rowFilter.booking_alterations.guest_total": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.guest_total": components["schemas"]["Filter.bigint"];
     /** @description How much more the guest would pay than now; negative for less. */
-    "rowFilter.booking_alterations.difference": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.difference": components["schemas"]["Filter.bigint"];
     /** @description The lines of guest_total, without host amounts. */
-    "rowFilter.booking_alterations.lines": components["schemas"]["Filter"];
-    "rowFilter.booking_alterations.created_at": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.lines": components["schemas"]["Filter.other"];
+    "rowFilter.booking_alterations.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Guest of the booking. */
-    "rowFilter.booking_alterations.guest_id": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.guest_id": components["schemas"]["Filter.uuid"];
     /** @description Host of the booking. */
-    "rowFilter.booking_alterations.host_id": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.host_id": components["schemas"]["Filter.uuid"];
     /** @description Property of the booking. */
-    "rowFilter.booking_alterations.property_id": components["schemas"]["Filter"];
-    "rowFilter.house_rules.property_id": components["schemas"]["Filter"];
-    "rowFilter.house_rules.version": components["schemas"]["Filter"];
+    "rowFilter.booking_alterations.property_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.house_rules.property_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.house_rules.version": components["schemas"]["Filter.integer"];
     /** @description Whether guests may smoke indoors. */
-    "rowFilter.house_rules.smoking_allowed": components["schemas"]["Filter"];
+    "rowFilter.house_rules.smoking_allowed": components["schemas"]["Filter.boolean"];
     /** @description Whether guests may hold parties and events. */
-    "rowFilter.house_rules.events_allowed": components["schemas"]["Filter"];
+    "rowFilter.house_rules.events_allowed": components["schemas"]["Filter.boolean"];
     /** @description False when the property is not safe or suitable for children and infants. */
-    "rowFilter.house_rules.children_allowed": components["schemas"]["Filter"];
+    "rowFilter.house_rules.children_allowed": components["schemas"]["Filter.boolean"];
     /** @description Whether guests may take photos and films for commercial use. */
-    "rowFilter.house_rules.commercial_photography_allowed": components["schemas"]["Filter"];
+    "rowFilter.house_rules.commercial_photography_allowed": components["schemas"]["Filter.boolean"];
     /** @description Local time at which quiet hours begin; null for none. */
-    "rowFilter.house_rules.quiet_from": components["schemas"]["Filter"];
+    "rowFilter.house_rules.quiet_from": components["schemas"]["Filter.time_without_time_zone"];
     /** @description Local time at which quiet hours end. */
-    "rowFilter.house_rules.quiet_until": components["schemas"]["Filter"];
+    "rowFilter.house_rules.quiet_until": components["schemas"]["Filter.time_without_time_zone"];
     /** @description Plain text of up to 5,000 characters. */
     "rowFilter.house_rules.additional_rules": components["schemas"]["Filter"];
     /** @description Person who wrote this version; null when the service role did. */
-    "rowFilter.house_rules.created_by": components["schemas"]["Filter"];
-    "rowFilter.house_rules.created_at": components["schemas"]["Filter"];
-    "rowFilter.units.id": components["schemas"]["Filter"];
-    "rowFilter.units.property_id": components["schemas"]["Filter"];
+    "rowFilter.house_rules.created_by": components["schemas"]["Filter.uuid"];
+    "rowFilter.house_rules.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.units.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.units.property_id": components["schemas"]["Filter.uuid"];
     /** @description The name or number on the door. Guests read that of their unit from the day of check-in. */
     "rowFilter.units.name": components["schemas"]["Filter"];
-    "rowFilter.units.created_at": components["schemas"]["Filter"];
-    "rowFilter.property_seasons.id": components["schemas"]["Filter"];
-    "rowFilter.property_seasons.property_id": components["schemas"]["Filter"];
+    "rowFilter.units.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.property_seasons.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.property_seasons.property_id": components["schemas"]["Filter.uuid"];
     /** @description Name of the season, such as "Summer". */
     "rowFilter.property_seasons.name": components["schemas"]["Filter"];
     /** @description First night. */
-    "rowFilter.property_seasons.starts_on": components["schemas"]["Filter"];
+    "rowFilter.property_seasons.starts_on": components["schemas"]["Filter.date"];
     /** @description The day after the last night. */
-    "rowFilter.property_seasons.ends_on": components["schemas"]["Filter"];
+    "rowFilter.property_seasons.ends_on": components["schemas"]["Filter.date"];
     /** @description Currency of the property; set by the database when left out. */
     "rowFilter.property_seasons.currency": components["schemas"]["Filter"];
     /** @description Price of each night in minor units; null for the price of the property. */
-    "rowFilter.property_seasons.price": components["schemas"]["Filter"];
+    "rowFilter.property_seasons.price": components["schemas"]["Filter.bigint"];
     /** @description Minimum stay for check-in during the season; null for that of the property. */
-    "rowFilter.property_seasons.min_nights": components["schemas"]["Filter"];
+    "rowFilter.property_seasons.min_nights": components["schemas"]["Filter.smallint"];
     /** @description Maximum stay for check-in during the season; null for that of the property. */
-    "rowFilter.property_seasons.max_nights": components["schemas"]["Filter"];
-    "rowFilter.property_seasons.created_at": components["schemas"]["Filter"];
-    "rowFilter.property_seasons.updated_at": components["schemas"]["Filter"];
-    "rowFilter.property_addresses.property_id": components["schemas"]["Filter"];
+    "rowFilter.property_seasons.max_nights": components["schemas"]["Filter.smallint"];
+    "rowFilter.property_seasons.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.property_seasons.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.property_addresses.property_id": components["schemas"]["Filter.uuid"];
     /** @description Street and number. */
     "rowFilter.property_addresses.line1": components["schemas"]["Filter"];
     /** @description Floor, door or building. */
@@ -9813,137 +9907,137 @@ export interface components {
     /** @description ISO 3166-1 alpha-2 code. Public. */
     "rowFilter.property_addresses.country": components["schemas"]["Filter"];
     /** @description Degrees north (WGS 84) of the entrance. */
-    "rowFilter.property_addresses.latitude": components["schemas"]["Filter"];
+    "rowFilter.property_addresses.latitude": components["schemas"]["Filter.double_precision"];
     /** @description Degrees east (WGS 84) of the entrance. */
-    "rowFilter.property_addresses.longitude": components["schemas"]["Filter"];
-    "rowFilter.property_addresses.created_at": components["schemas"]["Filter"];
-    "rowFilter.property_addresses.updated_at": components["schemas"]["Filter"];
+    "rowFilter.property_addresses.longitude": components["schemas"]["Filter.double_precision"];
+    "rowFilter.property_addresses.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.property_addresses.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description A word such as `flexible` for common policies, a UUID for others. */
     "rowFilter.cancellation_policies.id": components["schemas"]["Filter"];
     /** @description Host who wrote the policy and may use it; null for common policies. */
-    "rowFilter.cancellation_policies.host_id": components["schemas"]["Filter"];
+    "rowFilter.cancellation_policies.host_id": components["schemas"]["Filter.uuid"];
     /** @description Name that guests see. */
     "rowFilter.cancellation_policies.name": components["schemas"]["Filter"];
     /** @description Conditions: before_check_in ("5 days" or "24 hours": at least that long before check-in, in local time), since_confirmation ("48 hours": at most that long after the confirmation), confirmed_before_check_in ("7 days": confirmed at least that long before check-in), under_nights (the stay has fewer nights). Result: the host keeps the nights stayed and nights_kept more; the guest gets back refund_percent of the others. */
-    "rowFilter.cancellation_policies.steps": components["schemas"]["Filter"];
-    "rowFilter.cancellation_policies.created_at": components["schemas"]["Filter"];
-    "rowFilter.cancellation_policies.updated_at": components["schemas"]["Filter"];
-    "rowFilter.property_date_overrides.id": components["schemas"]["Filter"];
-    "rowFilter.property_date_overrides.property_id": components["schemas"]["Filter"];
+    "rowFilter.cancellation_policies.steps": components["schemas"]["Filter.jsonb"];
+    "rowFilter.cancellation_policies.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.cancellation_policies.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.property_date_overrides.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.property_date_overrides.property_id": components["schemas"]["Filter.uuid"];
     /** @description First night. */
-    "rowFilter.property_date_overrides.starts_on": components["schemas"]["Filter"];
+    "rowFilter.property_date_overrides.starts_on": components["schemas"]["Filter.date"];
     /** @description The day after the last night. */
-    "rowFilter.property_date_overrides.ends_on": components["schemas"]["Filter"];
+    "rowFilter.property_date_overrides.ends_on": components["schemas"]["Filter.date"];
     /** @description Currency of the property; set by the database when left out. */
     "rowFilter.property_date_overrides.currency": components["schemas"]["Filter"];
     /** @description Price of each night in minor units. */
-    "rowFilter.property_date_overrides.price": components["schemas"]["Filter"];
-    "rowFilter.property_date_overrides.created_at": components["schemas"]["Filter"];
-    "rowFilter.property_date_overrides.updated_at": components["schemas"]["Filter"];
-    "rowFilter.host_blocks.id": components["schemas"]["Filter"];
-    "rowFilter.host_blocks.property_id": components["schemas"]["Filter"];
+    "rowFilter.property_date_overrides.price": components["schemas"]["Filter.bigint"];
+    "rowFilter.property_date_overrides.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.property_date_overrides.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.host_blocks.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.host_blocks.property_id": components["schemas"]["Filter.uuid"];
     /** @description First night. */
-    "rowFilter.host_blocks.check_in": components["schemas"]["Filter"];
+    "rowFilter.host_blocks.check_in": components["schemas"]["Filter.date"];
     /** @description The day after the last night. */
-    "rowFilter.host_blocks.check_out": components["schemas"]["Filter"];
+    "rowFilter.host_blocks.check_out": components["schemas"]["Filter.date"];
     /** @description The unit that is blocked; null for all units of the property. */
-    "rowFilter.host_blocks.unit_id": components["schemas"]["Filter"];
+    "rowFilter.host_blocks.unit_id": components["schemas"]["Filter.uuid"];
     /** @description Only the host and co-hosts can read it. */
     "rowFilter.host_blocks.note": components["schemas"]["Filter"];
     /** @description Who created it; null for the service role. */
-    "rowFilter.host_blocks.created_by": components["schemas"]["Filter"];
-    "rowFilter.host_blocks.created_at": components["schemas"]["Filter"];
-    "rowFilter.host_blocks.updated_at": components["schemas"]["Filter"];
-    "rowFilter.overbookings.id": components["schemas"]["Filter"];
+    "rowFilter.host_blocks.created_by": components["schemas"]["Filter.uuid"];
+    "rowFilter.host_blocks.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.host_blocks.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.overbookings.id": components["schemas"]["Filter.uuid"];
     /** @description The property that was booked here. */
-    "rowFilter.overbookings.property_id": components["schemas"]["Filter"];
+    "rowFilter.overbookings.property_id": components["schemas"]["Filter.uuid"];
     /** @description The confirmed booking; null for an own booking. */
-    "rowFilter.overbookings.booking_id": components["schemas"]["Filter"];
+    "rowFilter.overbookings.booking_id": components["schemas"]["Filter.uuid"];
     /** @description The own booking of the host; null for a booking. */
-    "rowFilter.overbookings.own_booking_id": components["schemas"]["Filter"];
+    "rowFilter.overbookings.own_booking_id": components["schemas"]["Filter.uuid"];
     /** @description The stay on the channel, also after it is gone from external_blocks. It may be a stay of a linked property. */
-    "rowFilter.overbookings.external_block_id": components["schemas"]["Filter"];
+    "rowFilter.overbookings.external_block_id": components["schemas"]["Filter.uuid"];
     /** @description The feed that states it; null when it came by the API, or the feed was deleted. */
-    "rowFilter.overbookings.feed_id": components["schemas"]["Filter"];
+    "rowFilter.overbookings.feed_id": components["schemas"]["Filter.uuid"];
     /** @description The channel, such as airbnb: the source of the external block. */
     "rowFilter.overbookings.channel": components["schemas"]["Filter"];
     /** @description First night that was sold twice. */
-    "rowFilter.overbookings.nights_from": components["schemas"]["Filter"];
+    "rowFilter.overbookings.nights_from": components["schemas"]["Filter.date"];
     /** @description The day after the last one. */
-    "rowFilter.overbookings.nights_until": components["schemas"]["Filter"];
+    "rowFilter.overbookings.nights_until": components["schemas"]["Filter.date"];
     /** @description When it was found, or opened again by unmark_same_guest. */
-    "rowFilter.overbookings.opened_at": components["schemas"]["Filter"];
+    "rowFilter.overbookings.opened_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description When it ended; null while it is open. */
-    "rowFilter.overbookings.closed_at": components["schemas"]["Filter"];
+    "rowFilter.overbookings.closed_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description How it ended. */
-    "rowFilter.overbookings.closed_reason": components["schemas"]["Filter"];
+    "rowFilter.overbookings.closed_reason": components["schemas"]["Filter.overbooking_end"];
     /** @description Who marked it as the same guest; null when the database closed it. */
-    "rowFilter.overbookings.closed_by": components["schemas"]["Filter"];
+    "rowFilter.overbookings.closed_by": components["schemas"]["Filter.uuid"];
     /** @description Who took such a mark back last. */
-    "rowFilter.overbookings.reopened_by": components["schemas"]["Filter"];
-    "rowFilter.co_hosts.property_id": components["schemas"]["Filter"];
-    "rowFilter.co_hosts.profile_id": components["schemas"]["Filter"];
+    "rowFilter.overbookings.reopened_by": components["schemas"]["Filter.uuid"];
+    "rowFilter.co_hosts.property_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.co_hosts.profile_id": components["schemas"]["Filter.uuid"];
     /** @description calendar: reads the property, its address and calendar, and changes availability; calendar_and_messages: also writes to guests; full: also edits, prices and publishes. No co-host reads taxes and payouts, invites, archives or deletes. */
-    "rowFilter.co_hosts.level": components["schemas"]["Filter"];
-    "rowFilter.co_hosts.created_at": components["schemas"]["Filter"];
-    "rowFilter.co_hosts.updated_at": components["schemas"]["Filter"];
-    "rowFilter.messages.id": components["schemas"]["Filter"];
-    "rowFilter.messages.thread_id": components["schemas"]["Filter"];
+    "rowFilter.co_hosts.level": components["schemas"]["Filter.co_host_level"];
+    "rowFilter.co_hosts.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.co_hosts.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.messages.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.messages.thread_id": components["schemas"]["Filter.uuid"];
     /** @description Property of the thread. */
-    "rowFilter.messages.property_id": components["schemas"]["Filter"];
+    "rowFilter.messages.property_id": components["schemas"]["Filter.uuid"];
     /** @description Guest of the thread. */
-    "rowFilter.messages.guest_id": components["schemas"]["Filter"];
+    "rowFilter.messages.guest_id": components["schemas"]["Filter.uuid"];
     /** @description Who wrote it; null for a note of the system. */
-    "rowFilter.messages.sender_id": components["schemas"]["Filter"];
+    "rowFilter.messages.sender_id": components["schemas"]["Filter.uuid"];
     /** @description What the note is about, such as booking_confirmed; null for messages of people. */
     "rowFilter.messages.event": components["schemas"]["Filter"];
     /** @description Plain text of 1 to 5,000 characters. */
     "rowFilter.messages.body": components["schemas"]["Filter"];
     /** @description Whether contact details were removed, because no booking was confirmed yet. */
-    "rowFilter.messages.is_masked": components["schemas"]["Filter"];
+    "rowFilter.messages.is_masked": components["schemas"]["Filter.boolean"];
     /** @description A file in the bucket message-attachments, as the function files answered it. */
     "rowFilter.messages.attachment_path": components["schemas"]["Filter"];
-    "rowFilter.messages.created_at": components["schemas"]["Filter"];
-    "rowFilter.bookings.id": components["schemas"]["Filter"];
-    "rowFilter.bookings.property_id": components["schemas"]["Filter"];
-    "rowFilter.bookings.host_id": components["schemas"]["Filter"];
-    "rowFilter.bookings.guest_id": components["schemas"]["Filter"];
+    "rowFilter.messages.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.bookings.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.bookings.property_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.bookings.host_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.bookings.guest_id": components["schemas"]["Filter.uuid"];
     /** @description Present status. */
-    "rowFilter.bookings.status": components["schemas"]["Filter"];
+    "rowFilter.bookings.status": components["schemas"]["Filter.booking_status"];
     /** @description Since when it has this status. */
-    "rowFilter.bookings.status_at": components["schemas"]["Filter"];
+    "rowFilter.bookings.status_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description The reason given with the last change of status. */
     "rowFilter.bookings.status_reason": components["schemas"]["Filter"];
     /** @description When an open request or unpaid hold expires. */
-    "rowFilter.bookings.expires_at": components["schemas"]["Filter"];
+    "rowFilter.bookings.expires_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description When it was confirmed; periods of the cancellation policy since confirmation count from then. */
-    "rowFilter.bookings.confirmed_at": components["schemas"]["Filter"];
+    "rowFilter.bookings.confirmed_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description First night. */
-    "rowFilter.bookings.check_in": components["schemas"]["Filter"];
+    "rowFilter.bookings.check_in": components["schemas"]["Filter.date"];
     /** @description The day after the last night. */
-    "rowFilter.bookings.check_out": components["schemas"]["Filter"];
+    "rowFilter.bookings.check_out": components["schemas"]["Filter.date"];
     /** @description Number of nights from check_in to check_out. */
-    "rowFilter.bookings.nights": components["schemas"]["Filter"];
+    "rowFilter.bookings.nights": components["schemas"]["Filter.integer"];
     /** @description Number of adults, at least one. */
-    "rowFilter.bookings.adults": components["schemas"]["Filter"];
+    "rowFilter.bookings.adults": components["schemas"]["Filter.smallint"];
     /** @description Number of children aged 2 or older. */
-    "rowFilter.bookings.children": components["schemas"]["Filter"];
+    "rowFilter.bookings.children": components["schemas"]["Filter.smallint"];
     /** @description Ages of the children at check-in, 2 to 17, one for each child. Needed where a fee or tax of the property exempts children by age, and kept there alone. */
-    "rowFilter.bookings.children_ages": components["schemas"]["Filter"];
+    "rowFilter.bookings.children_ages": components["schemas"]["Filter.smallint.list"];
     /** @description Number of children under 2. */
-    "rowFilter.bookings.infants": components["schemas"]["Filter"];
+    "rowFilter.bookings.infants": components["schemas"]["Filter.smallint"];
     /** @description Number of pets. */
-    "rowFilter.bookings.pets": components["schemas"]["Filter"];
+    "rowFilter.bookings.pets": components["schemas"]["Filter.smallint"];
     /** @description Number of units of the property, 1 unless it has several. */
-    "rowFilter.bookings.units": components["schemas"]["Filter"];
+    "rowFilter.bookings.units": components["schemas"]["Filter.smallint"];
     /** @description instant, or request when the host had to accept it. */
-    "rowFilter.bookings.booking_mode": components["schemas"]["Filter"];
+    "rowFilter.bookings.booking_mode": components["schemas"]["Filter.booking_mode"];
     /** @description ISO 4217 code of every amount. */
     "rowFilter.bookings.currency": components["schemas"]["Filter"];
     /** @description What the guest pays, in minor units. */
-    "rowFilter.bookings.guest_total": components["schemas"]["Filter"];
+    "rowFilter.bookings.guest_total": components["schemas"]["Filter.bigint"];
     /** @description What the host receives, in minor units; null for co-hosts. */
-    "rowFilter.bookings.host_total": components["schemas"]["Filter"];
+    "rowFilter.bookings.host_total": components["schemas"]["Filter.bigint"];
     /** @description Title at the time of booking. */
     "rowFilter.bookings.property_title": components["schemas"]["Filter"];
     /** @description City at the time of booking. */
@@ -9951,162 +10045,162 @@ export interface components {
     /** @description Time zone of its dates and times. */
     "rowFilter.bookings.time_zone": components["schemas"]["Filter"];
     /** @description Earliest arrival. */
-    "rowFilter.bookings.check_in_at": components["schemas"]["Filter"];
+    "rowFilter.bookings.check_in_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Latest departure; from then on the stay is completed. */
-    "rowFilter.bookings.check_out_at": components["schemas"]["Filter"];
+    "rowFilter.bookings.check_out_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     "rowFilter.bookings.cancellation_policy_id": components["schemas"]["Filter"];
     /** @description Name of the cancellation policy. */
     "rowFilter.bookings.cancellation_policy_name": components["schemas"]["Filter"];
     /** @description The policy at the time of booking; see cancellation_policies.steps. */
-    "rowFilter.bookings.cancellation_steps": components["schemas"]["Filter"];
+    "rowFilter.bookings.cancellation_steps": components["schemas"]["Filter.jsonb"];
     /** @description Version of the house rules that the guest agreed to. */
-    "rowFilter.bookings.house_rules_version": components["schemas"]["Filter"];
+    "rowFilter.bookings.house_rules_version": components["schemas"]["Filter.integer"];
     /** @description The quote to book with. When the offer has changed, booking answers 409 with the new quote. */
-    "rowFilter.bookings.quote_id": components["schemas"]["Filter"];
+    "rowFilter.bookings.quote_id": components["schemas"]["Filter.uuid"];
     /** @description Up to 255 characters chosen by the guest: repeating the request with the same key returns the same booking. Only the guest can read it. */
     "rowFilter.bookings.idempotency_key": components["schemas"]["Filter"];
     /** @description The open proposal, if there is one. */
-    "rowFilter.bookings.open_alteration_id": components["schemas"]["Filter"];
-    "rowFilter.bookings.created_at": components["schemas"]["Filter"];
-    "rowFilter.bookings.updated_at": components["schemas"]["Filter"];
-    "rowFilter.review_notes.review_id": components["schemas"]["Filter"];
+    "rowFilter.bookings.open_alteration_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.bookings.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.bookings.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.review_notes.review_id": components["schemas"]["Filter.uuid"];
     /** @description Plain text of up to 2,000 characters. */
     "rowFilter.review_notes.note": components["schemas"]["Filter"];
-    "rowFilter.review_notes.created_at": components["schemas"]["Filter"];
-    "rowFilter.review_notes.updated_at": components["schemas"]["Filter"];
-    "rowFilter.payments.id": components["schemas"]["Filter"];
-    "rowFilter.payments.booking_id": components["schemas"]["Filter"];
-    "rowFilter.payments.guest_id": components["schemas"]["Filter"];
+    "rowFilter.review_notes.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.review_notes.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.payments.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.payments.booking_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.payments.guest_id": components["schemas"]["Filter.uuid"];
     /** @description What the payment is for, and what explains its charge. */
-    "rowFilter.payments.kind": components["schemas"]["Filter"];
+    "rowFilter.payments.kind": components["schemas"]["Filter.payment_kind"];
     /** @description Status, as last reported by Stripe. */
-    "rowFilter.payments.status": components["schemas"]["Filter"];
+    "rowFilter.payments.status": components["schemas"]["Filter.payment_status"];
     /** @description True when the amount is authorised first and captured when the host accepts the request. */
-    "rowFilter.payments.is_manual": components["schemas"]["Filter"];
+    "rowFilter.payments.is_manual": components["schemas"]["Filter.boolean"];
     /** @description Currency of the booking. */
     "rowFilter.payments.currency": components["schemas"]["Filter"];
     /** @description Amount due when the payment was begun. */
-    "rowFilter.payments.amount": components["schemas"]["Filter"];
+    "rowFilter.payments.amount": components["schemas"]["Filter.bigint"];
     /** @description Amount that the card was charged. */
-    "rowFilter.payments.captured_amount": components["schemas"]["Filter"];
+    "rowFilter.payments.captured_amount": components["schemas"]["Filter.bigint"];
     /** @description Amount of refunds that succeeded or are pending. */
-    "rowFilter.payments.refunded_amount": components["schemas"]["Filter"];
+    "rowFilter.payments.refunded_amount": components["schemas"]["Filter.bigint"];
     /** @description Amount of disputes that are open or lost. */
-    "rowFilter.payments.disputed_amount": components["schemas"]["Filter"];
+    "rowFilter.payments.disputed_amount": components["schemas"]["Filter.bigint"];
     "rowFilter.payments.stripe_payment_intent_id": components["schemas"]["Filter"];
     /** @description The card that was charged; null when it was not saved, or was removed. */
-    "rowFilter.payments.payment_method_id": components["schemas"]["Filter"];
+    "rowFilter.payments.payment_method_id": components["schemas"]["Filter.uuid"];
     /** @description When the authorisation expires. */
-    "rowFilter.payments.capture_before": components["schemas"]["Filter"];
+    "rowFilter.payments.capture_before": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Why the last charge failed; a decline in Stripe's words. */
     "rowFilter.payments.last_error": components["schemas"]["Filter"];
-    "rowFilter.payments.created_at": components["schemas"]["Filter"];
-    "rowFilter.payments.updated_at": components["schemas"]["Filter"];
+    "rowFilter.payments.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.payments.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Id of the request that began it, also in the metadata at Stripe; null when the clock did. */
     "rowFilter.payments.request_id": components["schemas"]["Filter"];
-    "rowFilter.refunds.id": components["schemas"]["Filter"];
-    "rowFilter.refunds.payment_id": components["schemas"]["Filter"];
-    "rowFilter.refunds.booking_id": components["schemas"]["Filter"];
+    "rowFilter.refunds.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.refunds.payment_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.refunds.booking_id": components["schemas"]["Filter.uuid"];
     /** @description Why the amount is refunded. */
-    "rowFilter.refunds.reason": components["schemas"]["Filter"];
+    "rowFilter.refunds.reason": components["schemas"]["Filter.refund_reason"];
     /** @description Status, as last reported by Stripe. */
-    "rowFilter.refunds.status": components["schemas"]["Filter"];
+    "rowFilter.refunds.status": components["schemas"]["Filter.refund_status"];
     /** @description Currency of the payment. */
     "rowFilter.refunds.currency": components["schemas"]["Filter"];
     /** @description Amount of the refund. */
-    "rowFilter.refunds.amount": components["schemas"]["Filter"];
+    "rowFilter.refunds.amount": components["schemas"]["Filter.bigint"];
     "rowFilter.refunds.stripe_refund_id": components["schemas"]["Filter"];
     /** @description Why the refund failed, in Stripe's words. */
     "rowFilter.refunds.last_error": components["schemas"]["Filter"];
     /** @description Who bears goodwill. Null for goodwill that was made at Stripe: the platform bears it until an operator calls assign_goodwill. */
-    "rowFilter.refunds.borne_by": components["schemas"]["Filter"];
+    "rowFilter.refunds.borne_by": components["schemas"]["Filter.refund_bearer"];
     /** @description Why goodwill was given, in words for the guest. */
     "rowFilter.refunds.note": components["schemas"]["Filter"];
     /** @description The host or operator who gave goodwill; null when it was made at Stripe or by the service role. */
-    "rowFilter.refunds.made_by": components["schemas"]["Filter"];
-    "rowFilter.refunds.created_at": components["schemas"]["Filter"];
-    "rowFilter.refunds.updated_at": components["schemas"]["Filter"];
+    "rowFilter.refunds.made_by": components["schemas"]["Filter.uuid"];
+    "rowFilter.refunds.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.refunds.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Guest of the booking. */
-    "rowFilter.refunds.guest_id": components["schemas"]["Filter"];
+    "rowFilter.refunds.guest_id": components["schemas"]["Filter.uuid"];
     /** @description Host of the booking. */
-    "rowFilter.refunds.host_id": components["schemas"]["Filter"];
+    "rowFilter.refunds.host_id": components["schemas"]["Filter.uuid"];
     /** @description Property of the booking. */
-    "rowFilter.refunds.property_id": components["schemas"]["Filter"];
-    "rowFilter.reports.id": components["schemas"]["Filter"];
+    "rowFilter.refunds.property_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.reports.id": components["schemas"]["Filter.uuid"];
     /** @description Who reported it; null for cases of the system. */
-    "rowFilter.reports.reporter_id": components["schemas"]["Filter"];
+    "rowFilter.reports.reporter_id": components["schemas"]["Filter.uuid"];
     /** @description What kind of thing is reported. */
-    "rowFilter.reports.subject": components["schemas"]["Filter"];
-    "rowFilter.reports.subject_id": components["schemas"]["Filter"];
+    "rowFilter.reports.subject": components["schemas"]["Filter.report_subject"];
+    "rowFilter.reports.subject_id": components["schemas"]["Filter.uuid"];
     /** @description Why it is reported. */
-    "rowFilter.reports.reason": components["schemas"]["Filter"];
+    "rowFilter.reports.reason": components["schemas"]["Filter.report_reason"];
     /** @description Plain text of up to 2,000 characters. */
     "rowFilter.reports.details": components["schemas"]["Filter"];
     /** @description Whether an operator has dealt with it. */
-    "rowFilter.reports.status": components["schemas"]["Filter"];
+    "rowFilter.reports.status": components["schemas"]["Filter.report_status"];
     /** @description What the operator did. The reporter can read it. */
     "rowFilter.reports.resolution": components["schemas"]["Filter"];
     /** @description The operator who closed it; null for the service role. */
-    "rowFilter.reports.resolved_by": components["schemas"]["Filter"];
+    "rowFilter.reports.resolved_by": components["schemas"]["Filter.uuid"];
     /** @description When it was closed. */
-    "rowFilter.reports.resolved_at": components["schemas"]["Filter"];
-    "rowFilter.reports.created_at": components["schemas"]["Filter"];
-    "rowFilter.thread_reads.thread_id": components["schemas"]["Filter"];
-    "rowFilter.thread_reads.profile_id": components["schemas"]["Filter"];
+    "rowFilter.reports.resolved_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.reports.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.thread_reads.thread_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.thread_reads.profile_id": components["schemas"]["Filter.uuid"];
     /** @description Messages up to then are read. */
-    "rowFilter.thread_reads.read_at": components["schemas"]["Filter"];
-    "rowFilter.operation_pauses.id": components["schemas"]["Filter"];
+    "rowFilter.thread_reads.read_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.operation_pauses.id": components["schemas"]["Filter.uuid"];
     /** @description all: only reading and signing in work. payouts: no transfer to hosts. charges: no charge of a saved card without its owner. */
     "rowFilter.operation_pauses.operation": components["schemas"]["Filter"];
     /** @description Why it was paused. */
     "rowFilter.operation_pauses.reason": components["schemas"]["Filter"];
     /** @description When it was paused. */
-    "rowFilter.operation_pauses.paused_at": components["schemas"]["Filter"];
+    "rowFilter.operation_pauses.paused_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description The operator who paused it; null for the service role and for a restore. */
-    "rowFilter.operation_pauses.paused_by": components["schemas"]["Filter"];
+    "rowFilter.operation_pauses.paused_by": components["schemas"]["Filter.uuid"];
     /** @description When it went on; null while it is paused. */
-    "rowFilter.operation_pauses.resumed_at": components["schemas"]["Filter"];
+    "rowFilter.operation_pauses.resumed_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description The operator who resumed it; null for the service role. */
-    "rowFilter.operation_pauses.resumed_by": components["schemas"]["Filter"];
+    "rowFilter.operation_pauses.resumed_by": components["schemas"]["Filter.uuid"];
     /** @description Why it was resumed. */
     "rowFilter.operation_pauses.note": components["schemas"]["Filter"];
     /** @description After a restore: Stripe is searched for orphans since then before payouts and charges go on. Null for a pause by an operator. */
-    "rowFilter.operation_pauses.sweep_since": components["schemas"]["Filter"];
-    "rowFilter.co_host_invitations.id": components["schemas"]["Filter"];
-    "rowFilter.co_host_invitations.property_id": components["schemas"]["Filter"];
+    "rowFilter.operation_pauses.sweep_since": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.co_host_invitations.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.co_host_invitations.property_id": components["schemas"]["Filter.uuid"];
     /** @description Title of the property at the time of the invitation, because the invited person cannot read a draft. */
     "rowFilter.co_host_invitations.property_title": components["schemas"]["Filter"];
     /** @description Invited address; stored in lower case. */
     "rowFilter.co_host_invitations.email": components["schemas"]["Filter"];
     /** @description Rights that the co-host will have. */
-    "rowFilter.co_host_invitations.level": components["schemas"]["Filter"];
+    "rowFilter.co_host_invitations.level": components["schemas"]["Filter.co_host_level"];
     /** @description Host who sent the invitation. */
-    "rowFilter.co_host_invitations.invited_by": components["schemas"]["Filter"];
+    "rowFilter.co_host_invitations.invited_by": components["schemas"]["Filter.uuid"];
     /** @description When the invitation expires: seven days after its creation. */
-    "rowFilter.co_host_invitations.expires_at": components["schemas"]["Filter"];
-    "rowFilter.co_host_invitations.created_at": components["schemas"]["Filter"];
-    "rowFilter.suspensions.id": components["schemas"]["Filter"];
-    "rowFilter.suspensions.profile_id": components["schemas"]["Filter"];
+    "rowFilter.co_host_invitations.expires_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.co_host_invitations.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.suspensions.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.suspensions.profile_id": components["schemas"]["Filter.uuid"];
     /** @description Why. The suspended person can read it. */
     "rowFilter.suspensions.reason": components["schemas"]["Filter"];
     /** @description The operator who suspended them; null for the service role. */
-    "rowFilter.suspensions.suspended_by": components["schemas"]["Filter"];
-    "rowFilter.suspensions.created_at": components["schemas"]["Filter"];
+    "rowFilter.suspensions.suspended_by": components["schemas"]["Filter.uuid"];
+    "rowFilter.suspensions.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description When it ended; null while it lasts. */
-    "rowFilter.suspensions.ended_at": components["schemas"]["Filter"];
-    "rowFilter.property_spaces.property_id": components["schemas"]["Filter"];
+    "rowFilter.suspensions.ended_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.property_spaces.property_id": components["schemas"]["Filter.uuid"];
     /** @description The id of the property whose own space it is. */
-    "rowFilter.property_spaces.space_id": components["schemas"]["Filter"];
-    "rowFilter.payment_methods.id": components["schemas"]["Filter"];
-    "rowFilter.payment_methods.profile_id": components["schemas"]["Filter"];
+    "rowFilter.property_spaces.space_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.payment_methods.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.payment_methods.profile_id": components["schemas"]["Filter.uuid"];
     "rowFilter.payment_methods.stripe_payment_method_id": components["schemas"]["Filter"];
     /** @description Brand in Stripe's words, such as visa. */
     "rowFilter.payment_methods.brand": components["schemas"]["Filter"];
     /** @description The last four digits of the card number. */
     "rowFilter.payment_methods.last4": components["schemas"]["Filter"];
-    "rowFilter.payment_methods.created_at": components["schemas"]["Filter"];
+    "rowFilter.payment_methods.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description The same as auth.users.id. */
-    "rowFilter.profiles.id": components["schemas"]["Filter"];
+    "rowFilter.profiles.id": components["schemas"]["Filter.uuid"];
     /** @description First name or nickname, 1 to 50 characters. */
     "rowFilter.profiles.display_name": components["schemas"]["Filter"];
     /** @description Path in the Storage bucket `avatars`, as the function files answered it. */
@@ -10114,96 +10208,96 @@ export interface components {
     /** @description Plain text of up to 2,000 characters. */
     "rowFilter.profiles.about": components["schemas"]["Filter"];
     /** @description BCP 47 tags of the languages the person speaks, such as {en,pt-BR}. */
-    "rowFilter.profiles.languages": components["schemas"]["Filter"];
+    "rowFilter.profiles.languages": components["schemas"]["Filter.text.list"];
     /** @description Whether the person has ever published a property. Set by the database. */
-    "rowFilter.profiles.is_host": components["schemas"]["Filter"];
+    "rowFilter.profiles.is_host": components["schemas"]["Filter.boolean"];
     /** @description Whether the identity was verified. Set by the service role. */
-    "rowFilter.profiles.identity_verified": components["schemas"]["Filter"];
+    "rowFilter.profiles.identity_verified": components["schemas"]["Filter.boolean"];
     /** @description Date of sign-up in UTC. */
-    "rowFilter.profiles.member_since": components["schemas"]["Filter"];
+    "rowFilter.profiles.member_since": components["schemas"]["Filter.date"];
     /** @description When the account was deleted and this row anonymised; null while the account exists. */
-    "rowFilter.profiles.deleted_at": components["schemas"]["Filter"];
-    "rowFilter.profiles.created_at": components["schemas"]["Filter"];
-    "rowFilter.profiles.updated_at": components["schemas"]["Filter"];
-    "rowFilter.reviews.id": components["schemas"]["Filter"];
-    "rowFilter.reviews.booking_id": components["schemas"]["Filter"];
-    "rowFilter.reviews.property_id": components["schemas"]["Filter"];
-    "rowFilter.reviews.author_id": components["schemas"]["Filter"];
+    "rowFilter.profiles.deleted_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.profiles.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.profiles.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.reviews.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.reviews.booking_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.reviews.property_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.reviews.author_id": components["schemas"]["Filter.uuid"];
     /** @description The person it is about: the host, or the guest. */
-    "rowFilter.reviews.subject_id": components["schemas"]["Filter"];
+    "rowFilter.reviews.subject_id": components["schemas"]["Filter.uuid"];
     /** @description Who wrote it, guest or host. */
-    "rowFilter.reviews.side": components["schemas"]["Filter"];
+    "rowFilter.reviews.side": components["schemas"]["Filter.review_side"];
     /** @description Overall rating, 1 to 5. */
-    "rowFilter.reviews.overall": components["schemas"]["Filter"];
+    "rowFilter.reviews.overall": components["schemas"]["Filter.smallint"];
     /** @description Whether the property was as described, 1 to 5; only in reviews by guests. */
-    "rowFilter.reviews.accuracy": components["schemas"]["Filter"];
+    "rowFilter.reviews.accuracy": components["schemas"]["Filter.smallint"];
     /** @description Cleanliness, 1 to 5. */
-    "rowFilter.reviews.cleanliness": components["schemas"]["Filter"];
+    "rowFilter.reviews.cleanliness": components["schemas"]["Filter.smallint"];
     /** @description How the arrival went, 1 to 5; only in reviews by guests. */
-    "rowFilter.reviews.check_in": components["schemas"]["Filter"];
+    "rowFilter.reviews.check_in": components["schemas"]["Filter.smallint"];
     /** @description Communication, 1 to 5. */
-    "rowFilter.reviews.communication": components["schemas"]["Filter"];
+    "rowFilter.reviews.communication": components["schemas"]["Filter.smallint"];
     /** @description Location, 1 to 5; only in reviews by guests. */
-    "rowFilter.reviews.location": components["schemas"]["Filter"];
+    "rowFilter.reviews.location": components["schemas"]["Filter.smallint"];
     /** @description Value for money, 1 to 5; only in reviews by guests. */
-    "rowFilter.reviews.value": components["schemas"]["Filter"];
+    "rowFilter.reviews.value": components["schemas"]["Filter.smallint"];
     /** @description Public comment: plain text of up to 5,000 characters. */
     "rowFilter.reviews.comment": components["schemas"]["Filter"];
     /** @description When it becomes public: when both sides have written, at the latest at the end of the window. */
-    "rowFilter.reviews.publishes_at": components["schemas"]["Filter"];
+    "rowFilter.reviews.publishes_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description The public reply of the person reviewed. reply_to_review writes it, once. */
     "rowFilter.reviews.reply": components["schemas"]["Filter"];
     /** @description When the reply was written. */
-    "rowFilter.reviews.replied_at": components["schemas"]["Filter"];
+    "rowFilter.reviews.replied_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description State of moderation. moderate_review changes it. */
-    "rowFilter.reviews.state": components["schemas"]["Filter"];
+    "rowFilter.reviews.state": components["schemas"]["Filter.review_state"];
     /** @description Why it is hidden; null while it is visible. */
     "rowFilter.reviews.state_reason": components["schemas"]["Filter"];
     /** @description Whether the averages include it: a few seconds after publishes_at. */
-    "rowFilter.reviews.is_counted": components["schemas"]["Filter"];
-    "rowFilter.reviews.created_at": components["schemas"]["Filter"];
-    "rowFilter.reviews.updated_at": components["schemas"]["Filter"];
-    "rowFilter.user_roles.user_id": components["schemas"]["Filter"];
-    "rowFilter.user_roles.role": components["schemas"]["Filter"];
+    "rowFilter.reviews.is_counted": components["schemas"]["Filter.boolean"];
+    "rowFilter.reviews.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.reviews.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.user_roles.user_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.user_roles.role": components["schemas"]["Filter.user_role"];
     /** @description The operator who granted the role; null when the service role did. */
-    "rowFilter.user_roles.granted_by": components["schemas"]["Filter"];
+    "rowFilter.user_roles.granted_by": components["schemas"]["Filter.uuid"];
     /** @description When the role was granted. */
-    "rowFilter.user_roles.granted_at": components["schemas"]["Filter"];
+    "rowFilter.user_roles.granted_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Currency of the booking. */
     "rowFilter.exchange_rates.from_currency": components["schemas"]["Filter"];
     /** @description Currency of the payout. */
     "rowFilter.exchange_rates.to_currency": components["schemas"]["Filter"];
     /** @description Quotes from this time on use the rate, until the next rate. */
-    "rowFilter.exchange_rates.valid_from": components["schemas"]["Filter"];
+    "rowFilter.exchange_rates.valid_from": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Units of to_currency for one unit of from_currency, such as 1.0842 from EUR to USD. */
-    "rowFilter.exchange_rates.rate": components["schemas"]["Filter"];
+    "rowFilter.exchange_rates.rate": components["schemas"]["Filter.numeric"];
     /** @description The operator who set the rate; null for the service role. */
-    "rowFilter.exchange_rates.set_by": components["schemas"]["Filter"];
-    "rowFilter.money_requests.id": components["schemas"]["Filter"];
-    "rowFilter.money_requests.booking_id": components["schemas"]["Filter"];
-    "rowFilter.money_requests.host_id": components["schemas"]["Filter"];
-    "rowFilter.money_requests.guest_id": components["schemas"]["Filter"];
+    "rowFilter.exchange_rates.set_by": components["schemas"]["Filter.uuid"];
+    "rowFilter.money_requests.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.money_requests.booking_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.money_requests.host_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.money_requests.guest_id": components["schemas"]["Filter.uuid"];
     /** @description Currency of the booking. */
     "rowFilter.money_requests.currency": components["schemas"]["Filter"];
     /** @description Amount in minor units. */
-    "rowFilter.money_requests.amount": components["schemas"]["Filter"];
+    "rowFilter.money_requests.amount": components["schemas"]["Filter.bigint"];
     /** @description What the money is for. The guest reads it. */
     "rowFilter.money_requests.reason": components["schemas"]["Filter"];
     /** @description Until when the guest can accept. */
-    "rowFilter.money_requests.expires_at": components["schemas"]["Filter"];
+    "rowFilter.money_requests.expires_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description The answer; null while there is none. */
-    "rowFilter.money_requests.answer": components["schemas"]["Filter"];
+    "rowFilter.money_requests.answer": components["schemas"]["Filter.money_request_answer"];
     /** @description When it was answered. */
-    "rowFilter.money_requests.answered_at": components["schemas"]["Filter"];
+    "rowFilter.money_requests.answered_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Who answered. */
-    "rowFilter.money_requests.answered_by": components["schemas"]["Filter"];
-    "rowFilter.money_requests.created_at": components["schemas"]["Filter"];
+    "rowFilter.money_requests.answered_by": components["schemas"]["Filter.uuid"];
+    "rowFilter.money_requests.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     "rowFilter.notification_kinds.id": components["schemas"]["Filter"];
     /** @description Topic whose preference applies. */
-    "rowFilter.notification_kinds.topic": components["schemas"]["Filter"];
+    "rowFilter.notification_kinds.topic": components["schemas"]["Filter.notification_topic"];
     /** @description Whether it is mailed at once, even in quiet hours and when the person wants a digest: someone is waiting or travelling. */
-    "rowFilter.notification_kinds.is_urgent": components["schemas"]["Filter"];
-    "rowFilter.accounts.id": components["schemas"]["Filter"];
+    "rowFilter.notification_kinds.is_urgent": components["schemas"]["Filter.boolean"];
+    "rowFilter.accounts.id": components["schemas"]["Filter.uuid"];
     /** @description Name on the identity document. */
     "rowFilter.accounts.legal_name": components["schemas"]["Filter"];
     /** @description Phone number in E.164 format, such as +351912345678. */
@@ -10213,169 +10307,169 @@ export interface components {
     /** @description ISO 4217 code of the currency in which prices are shown. */
     "rowFilter.accounts.currency": components["schemas"]["Filter"];
     /** @description Date of birth, at least 18 years ago. */
-    "rowFilter.accounts.birth_date": components["schemas"]["Filter"];
+    "rowFilter.accounts.birth_date": components["schemas"]["Filter.date"];
     /** @description ISO 3166-1 alpha-2 code of the country that receives the payouts. */
     "rowFilter.accounts.payout_country": components["schemas"]["Filter"];
-    "rowFilter.accounts.created_at": components["schemas"]["Filter"];
-    "rowFilter.accounts.updated_at": components["schemas"]["Filter"];
+    "rowFilter.accounts.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.accounts.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     "rowFilter.time_zones.name": components["schemas"]["Filter"];
-    "rowFilter.property_taxes.id": components["schemas"]["Filter"];
-    "rowFilter.property_taxes.property_id": components["schemas"]["Filter"];
+    "rowFilter.property_taxes.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.property_taxes.property_id": components["schemas"]["Filter.uuid"];
     /** @description Name on the line of a quote. */
     "rowFilter.property_taxes.name": components["schemas"]["Filter"];
     /** @description percent for a percentage; otherwise what multiplies the amount. */
-    "rowFilter.property_taxes.charge": components["schemas"]["Filter"];
+    "rowFilter.property_taxes.charge": components["schemas"]["Filter.charge_kind"];
     /** @description Percentage, such as 15.5. */
-    "rowFilter.property_taxes.percent": components["schemas"]["Filter"];
+    "rowFilter.property_taxes.percent": components["schemas"]["Filter.numeric"];
     /** @description What the percentage applies to. */
-    "rowFilter.property_taxes.applies_to": components["schemas"]["Filter"];
+    "rowFilter.property_taxes.applies_to": components["schemas"]["Filter.tax_base"];
     /** @description Currency of the property; set by the database when left out. */
     "rowFilter.property_taxes.currency": components["schemas"]["Filter"];
     /** @description Amount in minor units. */
-    "rowFilter.property_taxes.amount": components["schemas"]["Filter"];
+    "rowFilter.property_taxes.amount": components["schemas"]["Filter.bigint"];
     /** @description True when the prices include the tax already; false when it is added to them. */
-    "rowFilter.property_taxes.is_inclusive": components["schemas"]["Filter"];
+    "rowFilter.property_taxes.is_inclusive": components["schemas"]["Filter.boolean"];
     /** @description Number of taxed nights at the beginning of a stay; null for all. */
-    "rowFilter.property_taxes.max_nights": components["schemas"]["Filter"];
+    "rowFilter.property_taxes.max_nights": components["schemas"]["Filter.smallint"];
     /** @description Stays of this many nights or more are exempt; null for no exemption. */
-    "rowFilter.property_taxes.exempt_from_nights": components["schemas"]["Filter"];
+    "rowFilter.property_taxes.exempt_from_nights": components["schemas"]["Filter.smallint"];
     /** @description Children under this age at check-in are exempt; null when all pay. Guests give the ages of their children where it is under 18. */
-    "rowFilter.property_taxes.exempt_under_age": components["schemas"]["Filter"];
+    "rowFilter.property_taxes.exempt_under_age": components["schemas"]["Filter.smallint"];
     /** @description Number under which the host pays the tax. */
     "rowFilter.property_taxes.registration_number": components["schemas"]["Filter"];
-    "rowFilter.property_taxes.created_at": components["schemas"]["Filter"];
-    "rowFilter.property_taxes.updated_at": components["schemas"]["Filter"];
-    "rowFilter.property_ratings.property_id": components["schemas"]["Filter"];
+    "rowFilter.property_taxes.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.property_taxes.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.property_ratings.property_id": components["schemas"]["Filter.uuid"];
     /** @description Number of reviews. */
-    "rowFilter.property_ratings.review_count": components["schemas"]["Filter"];
+    "rowFilter.property_ratings.review_count": components["schemas"]["Filter.integer"];
     /** @description Average overall rating, 1.00 to 5.00; null without reviews. */
-    "rowFilter.property_ratings.overall": components["schemas"]["Filter"];
+    "rowFilter.property_ratings.overall": components["schemas"]["Filter.numeric"];
     /** @description Average rating of accuracy. */
-    "rowFilter.property_ratings.accuracy": components["schemas"]["Filter"];
+    "rowFilter.property_ratings.accuracy": components["schemas"]["Filter.numeric"];
     /** @description Average rating of cleanliness. */
-    "rowFilter.property_ratings.cleanliness": components["schemas"]["Filter"];
+    "rowFilter.property_ratings.cleanliness": components["schemas"]["Filter.numeric"];
     /** @description Average rating of check-in. */
-    "rowFilter.property_ratings.check_in": components["schemas"]["Filter"];
+    "rowFilter.property_ratings.check_in": components["schemas"]["Filter.numeric"];
     /** @description Average rating of communication. */
-    "rowFilter.property_ratings.communication": components["schemas"]["Filter"];
+    "rowFilter.property_ratings.communication": components["schemas"]["Filter.numeric"];
     /** @description Average rating of the location. */
-    "rowFilter.property_ratings.location": components["schemas"]["Filter"];
+    "rowFilter.property_ratings.location": components["schemas"]["Filter.numeric"];
     /** @description Average rating of value for money. */
-    "rowFilter.property_ratings.value": components["schemas"]["Filter"];
-    "rowFilter.property_ratings.updated_at": components["schemas"]["Filter"];
-    "rowFilter.threads.id": components["schemas"]["Filter"];
-    "rowFilter.threads.property_id": components["schemas"]["Filter"];
-    "rowFilter.threads.host_id": components["schemas"]["Filter"];
-    "rowFilter.threads.guest_id": components["schemas"]["Filter"];
-    "rowFilter.threads.booking_id": components["schemas"]["Filter"];
+    "rowFilter.property_ratings.value": components["schemas"]["Filter.numeric"];
+    "rowFilter.property_ratings.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.threads.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.threads.property_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.threads.host_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.threads.guest_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.threads.booking_id": components["schemas"]["Filter.uuid"];
     /** @description When the guest first wrote or asked to book. */
-    "rowFilter.threads.asked_at": components["schemas"]["Filter"];
+    "rowFilter.threads.asked_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description When the host's side first answered: by a message, or by accepting or declining the request. */
-    "rowFilter.threads.answered_at": components["schemas"]["Filter"];
+    "rowFilter.threads.answered_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description When the last message was written. */
-    "rowFilter.threads.last_message_at": components["schemas"]["Filter"];
-    "rowFilter.threads.created_at": components["schemas"]["Filter"];
-    "rowFilter.occupancies.id": components["schemas"]["Filter"];
+    "rowFilter.threads.last_message_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.threads.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.occupancies.id": components["schemas"]["Filter.bigint"];
     /** @description The property that was booked or blocked. */
-    "rowFilter.occupancies.property_id": components["schemas"]["Filter"];
+    "rowFilter.occupancies.property_id": components["schemas"]["Filter.uuid"];
     /** @description The property's own space, whose id is the property's, or that of a linked property; of a property with units, the unit. */
-    "rowFilter.occupancies.space_id": components["schemas"]["Filter"];
+    "rowFilter.occupancies.space_id": components["schemas"]["Filter.uuid"];
     /** @description What takes the nights. */
-    "rowFilter.occupancies.kind": components["schemas"]["Filter"];
+    "rowFilter.occupancies.kind": components["schemas"]["Filter.occupancy_kind"];
     /** @description First night. */
-    "rowFilter.occupancies.check_in": components["schemas"]["Filter"];
+    "rowFilter.occupancies.check_in": components["schemas"]["Filter.date"];
     /** @description The day after the last night; another guest may arrive on it. */
-    "rowFilter.occupancies.check_out": components["schemas"]["Filter"];
+    "rowFilter.occupancies.check_out": components["schemas"]["Filter.date"];
     /** @description Nights kept free before it: the property's setting when the row was written. */
-    "rowFilter.occupancies.preparation_before": components["schemas"]["Filter"];
+    "rowFilter.occupancies.preparation_before": components["schemas"]["Filter.smallint"];
     /** @description Nights kept free after it: the property's setting when the row was written. */
-    "rowFilter.occupancies.preparation_after": components["schemas"]["Filter"];
+    "rowFilter.occupancies.preparation_after": components["schemas"]["Filter.smallint"];
     /** @description When a hold or request ends: from then on the nights are free, even while the row exists. Null when it has no end. */
-    "rowFilter.occupancies.expires_at": components["schemas"]["Filter"];
+    "rowFilter.occupancies.expires_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Whether the stay keeps its unit, whatever other stays need. */
-    "rowFilter.occupancies.is_pinned": components["schemas"]["Filter"];
-    "rowFilter.occupancies.booking_id": components["schemas"]["Filter"];
+    "rowFilter.occupancies.is_pinned": components["schemas"]["Filter.boolean"];
+    "rowFilter.occupancies.booking_id": components["schemas"]["Filter.uuid"];
     /** @description The row of own_bookings. */
-    "rowFilter.occupancies.own_booking_id": components["schemas"]["Filter"];
-    "rowFilter.occupancies.created_at": components["schemas"]["Filter"];
-    "rowFilter.occupancies.host_block_id": components["schemas"]["Filter"];
-    "rowFilter.occupancies.external_block_id": components["schemas"]["Filter"];
-    "rowFilter.payouts.id": components["schemas"]["Filter"];
-    "rowFilter.payouts.booking_id": components["schemas"]["Filter"];
-    "rowFilter.payouts.host_id": components["schemas"]["Filter"];
+    "rowFilter.occupancies.own_booking_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.occupancies.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.occupancies.host_block_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.occupancies.external_block_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.payouts.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.payouts.booking_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.payouts.host_id": components["schemas"]["Filter.uuid"];
     /** @description Status, as last reported by Stripe. */
-    "rowFilter.payouts.status": components["schemas"]["Filter"];
+    "rowFilter.payouts.status": components["schemas"]["Filter.payout_status"];
     /** @description Currency of the booking. */
     "rowFilter.payouts.currency": components["schemas"]["Filter"];
     /** @description Amount in the currency of the booking. */
-    "rowFilter.payouts.amount": components["schemas"]["Filter"];
+    "rowFilter.payouts.amount": components["schemas"]["Filter.bigint"];
     /** @description Amount of reversals that are done or pending, in the currency of the booking. */
-    "rowFilter.payouts.reversed_amount": components["schemas"]["Filter"];
+    "rowFilter.payouts.reversed_amount": components["schemas"]["Filter.bigint"];
     /** @description Currency of the transfer. When it is not the booking's, the rate is that of the quote. */
     "rowFilter.payouts.sent_currency": components["schemas"]["Filter"];
     /** @description Amount in sent_currency. */
-    "rowFilter.payouts.sent_amount": components["schemas"]["Filter"];
+    "rowFilter.payouts.sent_amount": components["schemas"]["Filter.bigint"];
     "rowFilter.payouts.stripe_transfer_id": components["schemas"]["Filter"];
     /** @description When the transfer was first requested from Stripe; from then on the payout cannot be cancelled. */
-    "rowFilter.payouts.asked_at": components["schemas"]["Filter"];
+    "rowFilter.payouts.asked_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Why the transfer failed, in Stripe's words. */
     "rowFilter.payouts.last_error": components["schemas"]["Filter"];
-    "rowFilter.payouts.created_at": components["schemas"]["Filter"];
-    "rowFilter.payouts.updated_at": components["schemas"]["Filter"];
-    "rowFilter.property_amenities.property_id": components["schemas"]["Filter"];
+    "rowFilter.payouts.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.payouts.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.property_amenities.property_id": components["schemas"]["Filter.uuid"];
     "rowFilter.property_amenities.amenity_id": components["schemas"]["Filter"];
-    "rowFilter.property_fees.id": components["schemas"]["Filter"];
-    "rowFilter.property_fees.property_id": components["schemas"]["Filter"];
+    "rowFilter.property_fees.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.property_fees.property_id": components["schemas"]["Filter.uuid"];
     /** @description Purpose of the fee. A pet fee applies to stays with pets. */
-    "rowFilter.property_fees.kind": components["schemas"]["Filter"];
+    "rowFilter.property_fees.kind": components["schemas"]["Filter.fee_kind"];
     /** @description Name on the line of a quote. */
     "rowFilter.property_fees.name": components["schemas"]["Filter"];
     /** @description What multiplies the amount. Guests are adults and children; for a pet fee, pets. */
-    "rowFilter.property_fees.charge": components["schemas"]["Filter"];
+    "rowFilter.property_fees.charge": components["schemas"]["Filter.charge_kind"];
     /** @description Currency of the property; set by the database when left out. */
     "rowFilter.property_fees.currency": components["schemas"]["Filter"];
     /** @description Amount in minor units. */
-    "rowFilter.property_fees.amount": components["schemas"]["Filter"];
+    "rowFilter.property_fees.amount": components["schemas"]["Filter.bigint"];
     /** @description Children under this age at check-in do not pay it; null when all do. Guests give the ages of their children where it is under 18. */
-    "rowFilter.property_fees.exempt_under_age": components["schemas"]["Filter"];
-    "rowFilter.property_fees.created_at": components["schemas"]["Filter"];
-    "rowFilter.property_fees.updated_at": components["schemas"]["Filter"];
-    "rowFilter.property_availability_rules.id": components["schemas"]["Filter"];
-    "rowFilter.property_availability_rules.property_id": components["schemas"]["Filter"];
+    "rowFilter.property_fees.exempt_under_age": components["schemas"]["Filter.smallint"];
+    "rowFilter.property_fees.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.property_fees.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.property_availability_rules.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.property_availability_rules.property_id": components["schemas"]["Filter.uuid"];
     /** @description What the rule limits. */
-    "rowFilter.property_availability_rules.kind": components["schemas"]["Filter"];
+    "rowFilter.property_availability_rules.kind": components["schemas"]["Filter.availability_rule_kind"];
     /** @description First day. */
-    "rowFilter.property_availability_rules.starts_on": components["schemas"]["Filter"];
+    "rowFilter.property_availability_rules.starts_on": components["schemas"]["Filter.date"];
     /** @description The day after the last day. */
-    "rowFilter.property_availability_rules.ends_on": components["schemas"]["Filter"];
+    "rowFilter.property_availability_rules.ends_on": components["schemas"]["Filter.date"];
     /** @description Minimum stay for check-in during the range; null for that of the season or property. */
-    "rowFilter.property_availability_rules.min_nights": components["schemas"]["Filter"];
+    "rowFilter.property_availability_rules.min_nights": components["schemas"]["Filter.smallint"];
     /** @description Maximum stay for check-in during the range; null for that of the season or property. */
-    "rowFilter.property_availability_rules.max_nights": components["schemas"]["Filter"];
+    "rowFilter.property_availability_rules.max_nights": components["schemas"]["Filter.smallint"];
     /** @description How many units of the property may be sold for each night, counting those that are; for the kind units_to_sell only. */
-    "rowFilter.property_availability_rules.units_to_sell": components["schemas"]["Filter"];
-    "rowFilter.property_availability_rules.created_at": components["schemas"]["Filter"];
-    "rowFilter.property_availability_rules.updated_at": components["schemas"]["Filter"];
-    "rowFilter.notifications.id": components["schemas"]["Filter"];
-    "rowFilter.notifications.recipient_id": components["schemas"]["Filter"];
+    "rowFilter.property_availability_rules.units_to_sell": components["schemas"]["Filter.smallint"];
+    "rowFilter.property_availability_rules.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.property_availability_rules.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.notifications.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.notifications.recipient_id": components["schemas"]["Filter.uuid"];
     /** @description Kind of event. */
     "rowFilter.notifications.kind": components["schemas"]["Filter"];
-    "rowFilter.notifications.booking_id": components["schemas"]["Filter"];
-    "rowFilter.notifications.property_id": components["schemas"]["Filter"];
+    "rowFilter.notifications.booking_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.notifications.property_id": components["schemas"]["Filter.uuid"];
     /** @description Title, dates, names and amounts in minor units, as they were at the event. */
-    "rowFilter.notifications.data": components["schemas"]["Filter"];
+    "rowFilter.notifications.data": components["schemas"]["Filter.jsonb"];
     /** @description Identifies the event: a person is notified once for each key. */
     "rowFilter.notifications.dedupe_key": components["schemas"]["Filter"];
-    "rowFilter.notifications.created_at": components["schemas"]["Filter"];
+    "rowFilter.notifications.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description When it was read; null while unread. Set at once when the person turned in_app off for the topic. */
-    "rowFilter.notifications.read_at": components["schemas"]["Filter"];
+    "rowFilter.notifications.read_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description When the mail server accepted its mail; null when it was not mailed. */
-    "rowFilter.notifications.mailed_at": components["schemas"]["Filter"];
-    "rowFilter.host_statement.id": components["schemas"]["Filter"];
-    "rowFilter.host_statement.host_id": components["schemas"]["Filter"];
+    "rowFilter.notifications.mailed_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.host_statement.id": components["schemas"]["Filter.bigint"];
+    "rowFilter.host_statement.host_id": components["schemas"]["Filter.uuid"];
     /** @description When the money moved. */
-    "rowFilter.host_statement.occurred_at": components["schemas"]["Filter"];
-    "rowFilter.host_statement.booking_id": components["schemas"]["Filter"];
+    "rowFilter.host_statement.occurred_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.host_statement.booking_id": components["schemas"]["Filter.uuid"];
     /** @description agreement: earned from a booking, or lost by a change of it. transfer: paid out. reversal: a payout that was taken back. offset: one booking's debt deducted from another. request: paid by the guest on request. goodwill: given back to the guest and borne by the host. dispute_lost: lost to a dispute. correction: a correction by the platform. */
     "rowFilter.host_statement.kind": components["schemas"]["Filter"];
     /** @description Description of the movement in words. */
@@ -10383,168 +10477,168 @@ export interface components {
     /** @description ISO 4217 code of the amounts. */
     "rowFilter.host_statement.currency": components["schemas"]["Filter"];
     /** @description Change of what the host is owed. */
-    "rowFilter.host_statement.amount": components["schemas"]["Filter"];
+    "rowFilter.host_statement.amount": components["schemas"]["Filter.bigint"];
     /** @description What the host is owed after this entry. */
-    "rowFilter.host_statement.balance": components["schemas"]["Filter"];
-    "rowFilter.dead_jobs.id": components["schemas"]["Filter"];
+    "rowFilter.host_statement.balance": components["schemas"]["Filter.bigint"];
+    "rowFilter.dead_jobs.id": components["schemas"]["Filter.bigint"];
     /** @description Queue of the job; a replay puts the job back into it. */
     "rowFilter.dead_jobs.queue": components["schemas"]["Filter"];
-    "rowFilter.dead_jobs.job_id": components["schemas"]["Filter"];
+    "rowFilter.dead_jobs.job_id": components["schemas"]["Filter.bigint"];
     /** @description Content of the job. */
-    "rowFilter.dead_jobs.message": components["schemas"]["Filter"];
+    "rowFilter.dead_jobs.message": components["schemas"]["Filter.jsonb"];
     /** @description Number of attempts. */
-    "rowFilter.dead_jobs.attempts": components["schemas"]["Filter"];
+    "rowFilter.dead_jobs.attempts": components["schemas"]["Filter.integer"];
     /** @description Error of the last attempt. */
     "rowFilter.dead_jobs.error": components["schemas"]["Filter"];
     /** @description When the job was queued. */
-    "rowFilter.dead_jobs.enqueued_at": components["schemas"]["Filter"];
+    "rowFilter.dead_jobs.enqueued_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description When the job was moved here. */
-    "rowFilter.dead_jobs.died_at": components["schemas"]["Filter"];
+    "rowFilter.dead_jobs.died_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Id of the request that queued the job; a replay keeps it. Null when the clock did. */
     "rowFilter.dead_jobs.request_id": components["schemas"]["Filter"];
-    "rowFilter.orphans.id": components["schemas"]["Filter"];
+    "rowFilter.orphans.id": components["schemas"]["Filter.uuid"];
     /** @description Whether a guest paid or a host was paid. */
-    "rowFilter.orphans.kind": components["schemas"]["Filter"];
+    "rowFilter.orphans.kind": components["schemas"]["Filter.orphan_kind"];
     /** @description Stripe's id of the PaymentIntent or transfer. */
     "rowFilter.orphans.stripe_id": components["schemas"]["Filter"];
     /** @description What became of it. */
-    "rowFilter.orphans.status": components["schemas"]["Filter"];
+    "rowFilter.orphans.status": components["schemas"]["Filter.orphan_status"];
     /** @description The booking that it was for. The booking may be lost. */
-    "rowFilter.orphans.booking_id": components["schemas"]["Filter"];
+    "rowFilter.orphans.booking_id": components["schemas"]["Filter.uuid"];
     /** @description The id that its row in payments or payouts had. */
-    "rowFilter.orphans.row_id": components["schemas"]["Filter"];
+    "rowFilter.orphans.row_id": components["schemas"]["Filter.uuid"];
     /** @description The guest who paid, or the host who was paid. The account may be lost; null when unknown. */
-    "rowFilter.orphans.profile_id": components["schemas"]["Filter"];
+    "rowFilter.orphans.profile_id": components["schemas"]["Filter.uuid"];
     /** @description Address of a guest without an account here, by Stripe. It is removed when the mail about the refund was sent. */
     "rowFilter.orphans.receipt_email": components["schemas"]["Filter"];
     /** @description Currency of the amount. */
     "rowFilter.orphans.currency": components["schemas"]["Filter"];
     /** @description Amount that was charged, authorised or transferred, in minor units. */
-    "rowFilter.orphans.amount": components["schemas"]["Filter"];
+    "rowFilter.orphans.amount": components["schemas"]["Filter.bigint"];
     /** @description Amount that went back, in minor units. */
-    "rowFilter.orphans.refunded_amount": components["schemas"]["Filter"];
+    "rowFilter.orphans.refunded_amount": components["schemas"]["Filter.bigint"];
     /** @description False for a payment that is only authorised on the card. */
-    "rowFilter.orphans.is_charged": components["schemas"]["Filter"];
+    "rowFilter.orphans.is_charged": components["schemas"]["Filter.boolean"];
     /** @description Whether the guest's bank has taken the money back, for as long as a dispute is open or when it was lost. */
-    "rowFilter.orphans.is_disputed": components["schemas"]["Filter"];
+    "rowFilter.orphans.is_disputed": components["schemas"]["Filter.boolean"];
     /** @description Description of the payment at Stripe. */
     "rowFilter.orphans.description": components["schemas"]["Filter"];
     /** @description The stay that was paid for, as the payment's metadata at Stripe has it: {kind, property_id, check_in, check_out, adults, children, infants, pets, guest_total, host_total}, all as text; {} when unknown. */
-    "rowFilter.orphans.stay": components["schemas"]["Filter"];
+    "rowFilter.orphans.stay": components["schemas"]["Filter.jsonb"];
     /** @description How often a refund failed. */
-    "rowFilter.orphans.tries": components["schemas"]["Filter"];
+    "rowFilter.orphans.tries": components["schemas"]["Filter.integer"];
     /** @description Why the last refund failed, in Stripe's words. */
     "rowFilter.orphans.last_error": components["schemas"]["Filter"];
     /** @description When it was charged, authorised or transferred at Stripe. */
-    "rowFilter.orphans.charged_at": components["schemas"]["Filter"];
+    "rowFilter.orphans.charged_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description When it was found. */
-    "rowFilter.orphans.found_at": components["schemas"]["Filter"];
+    "rowFilter.orphans.found_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description When it was refunded or rebooked. */
-    "rowFilter.orphans.resolved_at": components["schemas"]["Filter"];
+    "rowFilter.orphans.resolved_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description The operator who decided; null for the service role, and when it went back without one. */
-    "rowFilter.orphans.resolved_by": components["schemas"]["Filter"];
+    "rowFilter.orphans.resolved_by": components["schemas"]["Filter.uuid"];
     /** @description Id of the own booking. */
-    "rowFilter.outside_statement.id": components["schemas"]["Filter"];
-    "rowFilter.outside_statement.property_id": components["schemas"]["Filter"];
+    "rowFilter.outside_statement.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.outside_statement.property_id": components["schemas"]["Filter.uuid"];
     /** @description How the stay came about. */
-    "rowFilter.outside_statement.origin": components["schemas"]["Filter"];
+    "rowFilter.outside_statement.origin": components["schemas"]["Filter.own_booking_origin"];
     /** @description The channel, where the origin is channel. */
     "rowFilter.outside_statement.channel": components["schemas"]["Filter"];
     /** @description First night. */
-    "rowFilter.outside_statement.check_in": components["schemas"]["Filter"];
+    "rowFilter.outside_statement.check_in": components["schemas"]["Filter.date"];
     /** @description The day of departure. */
-    "rowFilter.outside_statement.check_out": components["schemas"]["Filter"];
+    "rowFilter.outside_statement.check_out": components["schemas"]["Filter.date"];
     /** @description Number of nights. */
-    "rowFilter.outside_statement.nights": components["schemas"]["Filter"];
+    "rowFilter.outside_statement.nights": components["schemas"]["Filter.integer"];
     /** @description ISO 4217 code of the amount. */
     "rowFilter.outside_statement.currency": components["schemas"]["Filter"];
     /** @description The price of the stay. */
-    "rowFilter.outside_statement.amount": components["schemas"]["Filter"];
-    "rowFilter.properties.id": components["schemas"]["Filter"];
-    "rowFilter.properties.host_id": components["schemas"]["Filter"];
+    "rowFilter.outside_statement.amount": components["schemas"]["Filter.bigint"];
+    "rowFilter.properties.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.properties.host_id": components["schemas"]["Filter.uuid"];
     /** @description Changed by publish_property, pause_property, archive_property, suspend_property, unsuspend_property. */
-    "rowFilter.properties.status": components["schemas"]["Filter"];
+    "rowFilter.properties.status": components["schemas"]["Filter.property_status"];
     /** @description Why an operator suspended the property; null while it is not suspended. */
     "rowFilter.properties.status_reason": components["schemas"]["Filter"];
     /** @description When the property was first published; null before that. */
-    "rowFilter.properties.published_at": components["schemas"]["Filter"];
+    "rowFilter.properties.published_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description The same for properties that are linked; null for one that shares no space. Changed by link_properties and unlink_property. */
-    "rowFilter.properties.calendar_id": components["schemas"]["Filter"];
+    "rowFilter.properties.calendar_id": components["schemas"]["Filter.uuid"];
     /** @description Number of identical units, each of which can be booked. Changed by set_units. */
-    "rowFilter.properties.unit_count": components["schemas"]["Filter"];
+    "rowFilter.properties.unit_count": components["schemas"]["Filter.smallint"];
     /** @description One line of up to 150 characters. */
     "rowFilter.properties.title": components["schemas"]["Filter"];
     /** @description Plain text of up to 10,000 characters. */
     "rowFilter.properties.description": components["schemas"]["Filter"];
     /** @description Kind of property. */
-    "rowFilter.properties.property_type": components["schemas"]["Filter"];
+    "rowFilter.properties.property_type": components["schemas"]["Filter.property_type"];
     /** @description The part of the property that the guest does not share. */
-    "rowFilter.properties.room_type": components["schemas"]["Filter"];
+    "rowFilter.properties.room_type": components["schemas"]["Filter.room_type"];
     /** @description Highest number of adults and children together; infants under 2 do not count. */
-    "rowFilter.properties.max_guests": components["schemas"]["Filter"];
+    "rowFilter.properties.max_guests": components["schemas"]["Filter.smallint"];
     /** @description Number of bedrooms; 0 for a studio. */
-    "rowFilter.properties.bedrooms": components["schemas"]["Filter"];
+    "rowFilter.properties.bedrooms": components["schemas"]["Filter.smallint"];
     /** @description Number of beds. */
-    "rowFilter.properties.beds": components["schemas"]["Filter"];
+    "rowFilter.properties.beds": components["schemas"]["Filter.smallint"];
     /** @description Number of bathrooms in halves, such as 1.5. */
-    "rowFilter.properties.bathrooms": components["schemas"]["Filter"];
+    "rowFilter.properties.bathrooms": components["schemas"]["Filter.numeric"];
     /** @description IANA time zone in which all rules about days and hours are computed. */
     "rowFilter.properties.time_zone": components["schemas"]["Filter"];
     /** @description Earliest arrival on the first day, local time. */
-    "rowFilter.properties.check_in_from": components["schemas"]["Filter"];
+    "rowFilter.properties.check_in_from": components["schemas"]["Filter.time_without_time_zone"];
     /** @description Latest arrival, local time; after midnight when it is before check_in_from; null for no limit. */
-    "rowFilter.properties.check_in_until": components["schemas"]["Filter"];
+    "rowFilter.properties.check_in_until": components["schemas"]["Filter.time_without_time_zone"];
     /** @description Latest departure on the last day, local time. */
-    "rowFilter.properties.check_out_until": components["schemas"]["Filter"];
+    "rowFilter.properties.check_out_until": components["schemas"]["Filter.time_without_time_zone"];
     /** @description Whether guests book at once (instant) or ask the host (request). */
-    "rowFilter.properties.booking_mode": components["schemas"]["Filter"];
+    "rowFilter.properties.booking_mode": components["schemas"]["Filter.booking_mode"];
     "rowFilter.properties.cancellation_policy_id": components["schemas"]["Filter"];
     /** @description Minimum stay in nights. */
-    "rowFilter.properties.min_nights": components["schemas"]["Filter"];
+    "rowFilter.properties.min_nights": components["schemas"]["Filter.smallint"];
     /** @description Maximum stay in nights. */
-    "rowFilter.properties.max_nights": components["schemas"]["Filter"];
+    "rowFilter.properties.max_nights": components["schemas"]["Filter.smallint"];
     /** @description ISO weekdays (1 is Monday) on which stays may begin. */
-    "rowFilter.properties.check_in_weekdays": components["schemas"]["Filter"];
+    "rowFilter.properties.check_in_weekdays": components["schemas"]["Filter.smallint.list"];
     /** @description ISO weekdays (1 is Monday) on which stays may end. */
-    "rowFilter.properties.check_out_weekdays": components["schemas"]["Filter"];
+    "rowFilter.properties.check_out_weekdays": components["schemas"]["Filter.smallint.list"];
     /** @description Guests book at least this many days before check-in; 0 allows the same day. */
-    "rowFilter.properties.advance_notice_days": components["schemas"]["Filter"];
+    "rowFilter.properties.advance_notice_days": components["schemas"]["Filter.smallint"];
     /** @description On the last day that advance_notice_days allows, guests can book until this local time. */
-    "rowFilter.properties.advance_notice_cut_off": components["schemas"]["Filter"];
+    "rowFilter.properties.advance_notice_cut_off": components["schemas"]["Filter.time_without_time_zone"];
     /** @description Nights kept free before a stay. Between two stays the larger of preparation_nights_after and preparation_nights_before counts. */
-    "rowFilter.properties.preparation_nights_before": components["schemas"]["Filter"];
+    "rowFilter.properties.preparation_nights_before": components["schemas"]["Filter.smallint"];
     /** @description Nights kept free after a stay. */
-    "rowFilter.properties.preparation_nights_after": components["schemas"]["Filter"];
+    "rowFilter.properties.preparation_nights_after": components["schemas"]["Filter.smallint"];
     /** @description Check-in may be at most this many days from today. */
-    "rowFilter.properties.booking_window_days": components["schemas"]["Filter"];
+    "rowFilter.properties.booking_window_days": components["schemas"]["Filter.smallint"];
     /** @description Stays that fill a gap between two others exactly may be shorter than the minimum stay, down to this many nights; null for no exception. */
-    "rowFilter.properties.gap_min_nights": components["schemas"]["Filter"];
+    "rowFilter.properties.gap_min_nights": components["schemas"]["Filter.smallint"];
     /** @description Highest number of infants under 2, in addition to max_guests. */
-    "rowFilter.properties.max_infants": components["schemas"]["Filter"];
+    "rowFilter.properties.max_infants": components["schemas"]["Filter.smallint"];
     /** @description Highest number of pets; 0 for none. */
-    "rowFilter.properties.max_pets": components["schemas"]["Filter"];
+    "rowFilter.properties.max_pets": components["schemas"]["Filter.smallint"];
     /** @description ISO 4217 code of all prices of this property. */
     "rowFilter.properties.currency": components["schemas"]["Filter"];
     /** @description Price of a night in minor units. */
-    "rowFilter.properties.base_price": components["schemas"]["Filter"];
+    "rowFilter.properties.base_price": components["schemas"]["Filter.bigint"];
     /** @description Price of a Friday or Saturday night in minor units; null for the base price. */
-    "rowFilter.properties.weekend_price": components["schemas"]["Filter"];
+    "rowFilter.properties.weekend_price": components["schemas"]["Filter.bigint"];
     /** @description Discount on each night of a stay of 7 nights or more. */
-    "rowFilter.properties.weekly_discount_percent": components["schemas"]["Filter"];
+    "rowFilter.properties.weekly_discount_percent": components["schemas"]["Filter.smallint"];
     /** @description Discount on each night of a stay of 28 nights or more; replaces the weekly discount. */
-    "rowFilter.properties.monthly_discount_percent": components["schemas"]["Filter"];
+    "rowFilter.properties.monthly_discount_percent": components["schemas"]["Filter.smallint"];
     /** @description The early-bird discount applies to bookings at least this many days before check-in. */
-    "rowFilter.properties.early_bird_days": components["schemas"]["Filter"];
+    "rowFilter.properties.early_bird_days": components["schemas"]["Filter.smallint"];
     /** @description Early-bird discount on each night; applies when no discount for the length of the stay does. */
-    "rowFilter.properties.early_bird_discount_percent": components["schemas"]["Filter"];
+    "rowFilter.properties.early_bird_discount_percent": components["schemas"]["Filter.smallint"];
     /** @description The last-minute discount applies to bookings less than this many days before check-in. */
-    "rowFilter.properties.last_minute_days": components["schemas"]["Filter"];
+    "rowFilter.properties.last_minute_days": components["schemas"]["Filter.smallint"];
     /** @description Last-minute discount on each night; applies when no other discount does. */
-    "rowFilter.properties.last_minute_discount_percent": components["schemas"]["Filter"];
+    "rowFilter.properties.last_minute_discount_percent": components["schemas"]["Filter.smallint"];
     /** @description Price per night of each guest above extra_guests_after, in minor units. */
-    "rowFilter.properties.extra_guest_price": components["schemas"]["Filter"];
+    "rowFilter.properties.extra_guest_price": components["schemas"]["Filter.bigint"];
     /** @description Number of guests that the price of a night includes. */
-    "rowFilter.properties.extra_guests_after": components["schemas"]["Filter"];
+    "rowFilter.properties.extra_guests_after": components["schemas"]["Filter.smallint"];
     /** @description ISO 3166-1 alpha-2 code, copied from the address. */
     "rowFilter.properties.country": components["schemas"]["Filter"];
     /** @description State, province or region, copied from the address. */
@@ -10554,48 +10648,48 @@ export interface components {
     /** @description Part of the city, copied from the address. */
     "rowFilter.properties.neighbourhood": components["schemas"]["Filter"];
     /** @description Degrees north (WGS 84) of the public point, up to 1 km from the property. Computed from the address. */
-    "rowFilter.properties.public_latitude": components["schemas"]["Filter"];
+    "rowFilter.properties.public_latitude": components["schemas"]["Filter.double_precision"];
     /** @description Degrees east (WGS 84) of the public point. Computed from the address. */
-    "rowFilter.properties.public_longitude": components["schemas"]["Filter"];
+    "rowFilter.properties.public_longitude": components["schemas"]["Filter.double_precision"];
     /** @description Source of an imported property, such as inside-airbnb; null for the others. */
     "rowFilter.properties.source": components["schemas"]["Filter"];
     "rowFilter.properties.source_id": components["schemas"]["Filter"];
-    "rowFilter.properties.created_at": components["schemas"]["Filter"];
-    "rowFilter.properties.updated_at": components["schemas"]["Filter"];
-    "rowFilter.reconciliation_differences.id": components["schemas"]["Filter"];
+    "rowFilter.properties.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.properties.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.reconciliation_differences.id": components["schemas"]["Filter.bigint"];
     /** @description Stripe's id of the balance transaction. */
     "rowFilter.reconciliation_differences.balance_transaction": components["schemas"]["Filter"];
     /** @description missing_in_ledger, missing_at_stripe or amount_differs. */
     "rowFilter.reconciliation_differences.problem": components["schemas"]["Filter"];
     /** @description Net amount at Stripe; null when it is missing there. */
-    "rowFilter.reconciliation_differences.stripe_net": components["schemas"]["Filter"];
+    "rowFilter.reconciliation_differences.stripe_net": components["schemas"]["Filter.bigint"];
     /** @description Net amount in the ledger; null when it is missing there. */
-    "rowFilter.reconciliation_differences.ledger_net": components["schemas"]["Filter"];
+    "rowFilter.reconciliation_differences.ledger_net": components["schemas"]["Filter.bigint"];
     /** @description ISO 4217 code of the amounts. */
     "rowFilter.reconciliation_differences.currency": components["schemas"]["Filter"];
     /** @description Stripe's id of the charge, refund, transfer or other object; the key of the ledger transaction when the line is missing at Stripe. */
     "rowFilter.reconciliation_differences.source": components["schemas"]["Filter"];
     /** @description When a comparison found it first. */
-    "rowFilter.reconciliation_differences.first_seen_at": components["schemas"]["Filter"];
+    "rowFilter.reconciliation_differences.first_seen_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description When a comparison found it last. The daily comparison looks at 35 days. */
-    "rowFilter.reconciliation_differences.last_seen_at": components["schemas"]["Filter"];
+    "rowFilter.reconciliation_differences.last_seen_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description When a comparison found that both sides agree; null while it is open. */
-    "rowFilter.reconciliation_differences.resolved_at": components["schemas"]["Filter"];
-    "rowFilter.external_blocks.id": components["schemas"]["Filter"];
-    "rowFilter.external_blocks.property_id": components["schemas"]["Filter"];
+    "rowFilter.reconciliation_differences.resolved_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.external_blocks.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.external_blocks.property_id": components["schemas"]["Filter.uuid"];
     /** @description Name of the feed, such as airbnb. */
     "rowFilter.external_blocks.source": components["schemas"]["Filter"];
     /** @description The UID of the stay in the feed. */
     "rowFilter.external_blocks.source_id": components["schemas"]["Filter"];
     /** @description First night. */
-    "rowFilter.external_blocks.check_in": components["schemas"]["Filter"];
+    "rowFilter.external_blocks.check_in": components["schemas"]["Filter.date"];
     /** @description The day after the last night. */
-    "rowFilter.external_blocks.check_out": components["schemas"]["Filter"];
+    "rowFilter.external_blocks.check_out": components["schemas"]["Filter.date"];
     /** @description The unit that was sold there; null for any unit: one that is free, if there is one. */
-    "rowFilter.external_blocks.unit_id": components["schemas"]["Filter"];
-    "rowFilter.external_blocks.created_at": components["schemas"]["Filter"];
-    "rowFilter.external_blocks.updated_at": components["schemas"]["Filter"];
-    "rowFilter.audit_log.id": components["schemas"]["Filter"];
+    "rowFilter.external_blocks.unit_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.external_blocks.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.external_blocks.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.audit_log.id": components["schemas"]["Filter.bigint"];
     /** @description The table that was changed. */
     "rowFilter.audit_log.table_name": components["schemas"]["Filter"];
     /** @description The id of the changed row; for roles the user. */
@@ -10603,110 +10697,250 @@ export interface components {
     /** @description insert, update or delete. */
     "rowFilter.audit_log.action": components["schemas"]["Filter"];
     /** @description Who changed it; null for the service role and the system. */
-    "rowFilter.audit_log.actor_id": components["schemas"]["Filter"];
+    "rowFilter.audit_log.actor_id": components["schemas"]["Filter.uuid"];
     /** @description The row before the change; null for an insert. */
-    "rowFilter.audit_log.before": components["schemas"]["Filter"];
+    "rowFilter.audit_log.before": components["schemas"]["Filter.jsonb"];
     /** @description The row after the change; null for a delete. */
-    "rowFilter.audit_log.after": components["schemas"]["Filter"];
+    "rowFilter.audit_log.after": components["schemas"]["Filter.jsonb"];
     /** @description When it was changed. */
-    "rowFilter.audit_log.at": components["schemas"]["Filter"];
+    "rowFilter.audit_log.at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Id of the request that changed it; null outside the API. */
     "rowFilter.audit_log.request_id": components["schemas"]["Filter"];
-    "rowFilter.profile_ratings.profile_id": components["schemas"]["Filter"];
+    "rowFilter.profile_ratings.profile_id": components["schemas"]["Filter.uuid"];
     /** @description guest: rated by hosts. host: rated by the guests of all their properties. */
-    "rowFilter.profile_ratings.rated_as": components["schemas"]["Filter"];
+    "rowFilter.profile_ratings.rated_as": components["schemas"]["Filter.review_side"];
     /** @description Number of reviews. */
-    "rowFilter.profile_ratings.review_count": components["schemas"]["Filter"];
+    "rowFilter.profile_ratings.review_count": components["schemas"]["Filter.integer"];
     /** @description Average overall rating, 1.00 to 5.00; null without reviews. */
-    "rowFilter.profile_ratings.overall": components["schemas"]["Filter"];
-    "rowFilter.profile_ratings.updated_at": components["schemas"]["Filter"];
-    "rowFilter.dead_stripe_tasks.id": components["schemas"]["Filter"];
+    "rowFilter.profile_ratings.overall": components["schemas"]["Filter.numeric"];
+    "rowFilter.profile_ratings.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.dead_stripe_tasks.id": components["schemas"]["Filter.bigint"];
     /** @description event, charge, capture, cancel, refund, transfer, reversal, detach, delete_customer, sync, sweep or orphan. */
     "rowFilter.dead_stripe_tasks.kind": components["schemas"]["Filter"];
     /** @description Id of the event, payment, refund, payout, reversal, card, customer, object at Stripe or orphan; of a charge, the payment's id and the number of the attempt; of a sweep, its id and the page. */
     "rowFilter.dead_stripe_tasks.subject": components["schemas"]["Filter"];
     /** @description Number of attempts. */
-    "rowFilter.dead_stripe_tasks.attempts": components["schemas"]["Filter"];
+    "rowFilter.dead_stripe_tasks.attempts": components["schemas"]["Filter.integer"];
     /** @description When the task was given up. */
-    "rowFilter.dead_stripe_tasks.dead_at": components["schemas"]["Filter"];
+    "rowFilter.dead_stripe_tasks.dead_at": components["schemas"]["Filter.timestamp_with_time_zone"];
     /** @description Error of the last attempt. */
     "rowFilter.dead_stripe_tasks.last_error": components["schemas"]["Filter"];
-    "rowFilter.dead_stripe_tasks.created_at": components["schemas"]["Filter"];
-    "rowFilter.notification_preferences.profile_id": components["schemas"]["Filter"];
-    "rowFilter.notification_preferences.topic": components["schemas"]["Filter"];
+    "rowFilter.dead_stripe_tasks.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.notification_preferences.profile_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.notification_preferences.topic": components["schemas"]["Filter.notification_topic"];
     /** @description When mails about this topic are sent. */
-    "rowFilter.notification_preferences.mail": components["schemas"]["Filter"];
+    "rowFilter.notification_preferences.mail": components["schemas"]["Filter.mail_mode"];
     /** @description Whether new notifications are unread in the list. */
-    "rowFilter.notification_preferences.in_app": components["schemas"]["Filter"];
-    "rowFilter.notification_preferences.updated_at": components["schemas"]["Filter"];
-    "rowFilter.wishlists.id": components["schemas"]["Filter"];
-    "rowFilter.wishlists.owner_id": components["schemas"]["Filter"];
+    "rowFilter.notification_preferences.in_app": components["schemas"]["Filter.boolean"];
+    "rowFilter.notification_preferences.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.wishlists.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.wishlists.owner_id": components["schemas"]["Filter.uuid"];
     /** @description One line of 1 to 100 characters. */
     "rowFilter.wishlists.name": components["schemas"]["Filter"];
     /** @description First night wanted. */
-    "rowFilter.wishlists.check_in": components["schemas"]["Filter"];
+    "rowFilter.wishlists.check_in": components["schemas"]["Filter.date"];
     /** @description The day after the last night wanted. */
-    "rowFilter.wishlists.check_out": components["schemas"]["Filter"];
+    "rowFilter.wishlists.check_out": components["schemas"]["Filter.date"];
     /** @description Number of guests. */
-    "rowFilter.wishlists.guests": components["schemas"]["Filter"];
-    "rowFilter.wishlists.created_at": components["schemas"]["Filter"];
-    "rowFilter.wishlists.updated_at": components["schemas"]["Filter"];
-    "rowFilter.blocked_profiles.blocker_id": components["schemas"]["Filter"];
-    "rowFilter.blocked_profiles.blocked_id": components["schemas"]["Filter"];
-    "rowFilter.blocked_profiles.created_at": components["schemas"]["Filter"];
-    "rowFilter.notification_settings.profile_id": components["schemas"]["Filter"];
+    "rowFilter.wishlists.guests": components["schemas"]["Filter.smallint"];
+    "rowFilter.wishlists.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.wishlists.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.blocked_profiles.blocker_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.blocked_profiles.blocked_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.blocked_profiles.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.notification_settings.profile_id": components["schemas"]["Filter.uuid"];
     /** @description Local time at which quiet hours begin. */
-    "rowFilter.notification_settings.quiet_from": components["schemas"]["Filter"];
+    "rowFilter.notification_settings.quiet_from": components["schemas"]["Filter.time_without_time_zone"];
     /** @description Local time at which quiet hours end; on the next day when it is earlier than quiet_from. */
-    "rowFilter.notification_settings.quiet_until": components["schemas"]["Filter"];
+    "rowFilter.notification_settings.quiet_until": components["schemas"]["Filter.time_without_time_zone"];
     /** @description IANA time zone of the person. */
     "rowFilter.notification_settings.time_zone": components["schemas"]["Filter"];
-    "rowFilter.notification_settings.updated_at": components["schemas"]["Filter"];
-    "rowFilter.wishlist_shares.wishlist_id": components["schemas"]["Filter"];
+    "rowFilter.notification_settings.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.wishlist_shares.wishlist_id": components["schemas"]["Filter.uuid"];
     /** @description Token in the link. */
-    "rowFilter.wishlist_shares.token": components["schemas"]["Filter"];
+    "rowFilter.wishlist_shares.token": components["schemas"]["Filter.uuid"];
     /** @description Whether people with the link may join the list and edit it. */
-    "rowFilter.wishlist_shares.can_join": components["schemas"]["Filter"];
-    "rowFilter.wishlist_shares.created_at": components["schemas"]["Filter"];
-    "rowFilter.webhook_endpoints.id": components["schemas"]["Filter"];
-    "rowFilter.webhook_endpoints.owner_id": components["schemas"]["Filter"];
+    "rowFilter.wishlist_shares.can_join": components["schemas"]["Filter.boolean"];
+    "rowFilter.wishlist_shares.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.webhook_endpoints.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.webhook_endpoints.owner_id": components["schemas"]["Filter.uuid"];
     /** @description An https URL with a public host name, on port 443 or 8443, without user name and fragment. */
     "rowFilter.webhook_endpoints.url": components["schemas"]["Filter"];
     /** @description Which events it receives: booking.created, booking.status_changed, booking.altered, review.published, calendar.changed, feed.failed, feed.recovered, overbooking.opened, overbooking.closed. */
-    "rowFilter.webhook_endpoints.events": components["schemas"]["Filter"];
+    "rowFilter.webhook_endpoints.events": components["schemas"]["Filter.text.list"];
     /** @description Version of the payloads. */
-    "rowFilter.webhook_endpoints.api_version": components["schemas"]["Filter"];
+    "rowFilter.webhook_endpoints.api_version": components["schemas"]["Filter.date"];
     /** @description Whether events are queued and delivered. */
-    "rowFilter.webhook_endpoints.is_active": components["schemas"]["Filter"];
-    "rowFilter.webhook_endpoints.created_at": components["schemas"]["Filter"];
-    "rowFilter.webhook_endpoints.updated_at": components["schemas"]["Filter"];
-    "rowFilter.wishlist_members.wishlist_id": components["schemas"]["Filter"];
-    "rowFilter.wishlist_members.profile_id": components["schemas"]["Filter"];
-    "rowFilter.wishlist_members.created_at": components["schemas"]["Filter"];
-    "rowFilter.webhook_deliveries.id": components["schemas"]["Filter"];
-    "rowFilter.webhook_deliveries.endpoint_id": components["schemas"]["Filter"];
+    "rowFilter.webhook_endpoints.is_active": components["schemas"]["Filter.boolean"];
+    "rowFilter.webhook_endpoints.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.webhook_endpoints.updated_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.wishlist_members.wishlist_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.wishlist_members.profile_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.wishlist_members.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.webhook_deliveries.id": components["schemas"]["Filter.uuid"];
+    "rowFilter.webhook_deliveries.endpoint_id": components["schemas"]["Filter.uuid"];
     /** @description Kind of event. */
     "rowFilter.webhook_deliveries.event": components["schemas"]["Filter"];
     /** @description Body of the request: {id, type, api_version, created_at, data}. */
-    "rowFilter.webhook_deliveries.payload": components["schemas"]["Filter"];
+    "rowFilter.webhook_deliveries.payload": components["schemas"]["Filter.jsonb"];
     /** @description Identifies the event: it is queued once for each endpoint. */
     "rowFilter.webhook_deliveries.dedupe_key": components["schemas"]["Filter"];
     /** @description Number of attempts. */
-    "rowFilter.webhook_deliveries.attempts": components["schemas"]["Filter"];
+    "rowFilter.webhook_deliveries.attempts": components["schemas"]["Filter.integer"];
     /** @description HTTP status of the last answer; null when there was none. */
-    "rowFilter.webhook_deliveries.response_status": components["schemas"]["Filter"];
+    "rowFilter.webhook_deliveries.response_status": components["schemas"]["Filter.integer"];
     /** @description Error of the last attempt. */
     "rowFilter.webhook_deliveries.error": components["schemas"]["Filter"];
     /** @description When the endpoint answered 2xx; null until then. */
-    "rowFilter.webhook_deliveries.delivered_at": components["schemas"]["Filter"];
-    "rowFilter.webhook_deliveries.created_at": components["schemas"]["Filter"];
-    "rowFilter.wishlist_items.wishlist_id": components["schemas"]["Filter"];
-    "rowFilter.wishlist_items.property_id": components["schemas"]["Filter"];
+    "rowFilter.webhook_deliveries.delivered_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.webhook_deliveries.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    "rowFilter.wishlist_items.wishlist_id": components["schemas"]["Filter.uuid"];
+    "rowFilter.wishlist_items.property_id": components["schemas"]["Filter.uuid"];
     /** @description Who added it. */
-    "rowFilter.wishlist_items.added_by": components["schemas"]["Filter"];
+    "rowFilter.wishlist_items.added_by": components["schemas"]["Filter.uuid"];
     /** @description Plain text of up to 500 characters. */
     "rowFilter.wishlist_items.note": components["schemas"]["Filter"];
-    "rowFilter.wishlist_items.created_at": components["schemas"]["Filter"];
+    "rowFilter.wishlist_items.created_at": components["schemas"]["Filter.timestamp_with_time_zone"];
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.calendar_feeds": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.property_photos": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.booking_money": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.cancellations": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.booking_line_items": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.own_bookings": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.currencies": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.amenities": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.payout_accounts": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.payout_holds": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.orphan_sweeps": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.disputes": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.booking_alterations": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.house_rules": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.units": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.property_seasons": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.property_addresses": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.cancellation_policies": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.property_date_overrides": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.host_blocks": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.overbookings": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.co_hosts": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.messages": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.bookings": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.review_notes": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.payments": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.refunds": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.reports": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.thread_reads": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.operation_pauses": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.co_host_invitations": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.suspensions": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.property_spaces": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.payment_methods": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.profiles": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.reviews": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.user_roles": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.exchange_rates": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.money_requests": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.notification_kinds": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.accounts": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.time_zones": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.property_taxes": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.property_ratings": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.threads": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.occupancies": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.payouts": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.property_amenities": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.property_fees": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.property_availability_rules": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.notifications": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.host_statement": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.dead_jobs": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.orphans": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.outside_statement": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.properties": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.reconciliation_differences": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.external_blocks": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.audit_log": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.profile_ratings": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.dead_stripe_tasks": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.notification_preferences": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.wishlists": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.blocked_profiles": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.notification_settings": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.wishlist_shares": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.webhook_endpoints": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.wishlist_members": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.webhook_deliveries": string;
+    /** @description Columns to sort by: `created_at.desc,id`. */
+    "order.wishlist_items": string;
     /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header. Commas join several. */
     preferReturn: string;
     /** @description `return=representation`: returns the rows; `return=minimal`: an answer without content, as without this header; `return=headers-only`: an answer without content. Commas join several. */
@@ -10733,7 +10967,7 @@ export interface operations {
           /** Format: email */
           email: string;
           password: string;
-          data?: Record<string, never>;
+          data?: Record<string, never> | null;
         };
       };
     };
@@ -10808,12 +11042,15 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": {
-          /** Format: email */
-          email?: string;
-          password?: string;
-          refresh_token?: string;
-        };
+        "application/json":
+          | {
+              /** Format: email */
+              email: string;
+              password: string;
+            }
+          | {
+              refresh_token: string;
+            };
       };
     };
     responses: {
@@ -11041,7 +11278,7 @@ export interface operations {
       path?: never;
       cookie?: never;
     };
-    requestBody: {
+    requestBody?: {
       content: {
         "application/json": {
           /** Format: int32 */
@@ -11082,6 +11319,7 @@ export interface operations {
           p_max_price?: number;
           /** Format: int64 */
           p_min_price?: number;
+          /** @example 2027-06 */
           p_month?: string;
           /** Format: int32 */
           p_nights?: number;
@@ -11348,7 +11586,7 @@ export interface operations {
       path?: never;
       cookie?: never;
     };
-    requestBody: {
+    requestBody?: {
       content: {
         "application/json": {
           /** Format: int32 */
@@ -11386,6 +11624,7 @@ export interface operations {
           p_max_price?: number;
           /** Format: int64 */
           p_min_price?: number;
+          /** @example 2027-06 */
           p_month?: string;
           /** Format: int32 */
           p_nights?: number;
@@ -11587,7 +11826,7 @@ export interface operations {
       path?: never;
       cookie?: never;
     };
-    requestBody: {
+    requestBody?: {
       content: {
         "application/json": {
           /** Format: int32 */
@@ -11625,6 +11864,7 @@ export interface operations {
           p_max_price?: number;
           /** Format: int64 */
           p_min_price?: number;
+          /** @example 2027-06 */
           p_month?: string;
           /** Format: int32 */
           p_nights?: number;
@@ -12705,7 +12945,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.properties"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -13233,7 +13473,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.property_photos"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -13503,7 +13743,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.property_amenities"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -13702,7 +13942,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.house_rules"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -13846,7 +14086,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.cancellation_policies"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -14125,7 +14365,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.property_availability_rules"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -14420,7 +14660,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.property_date_overrides"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -14713,7 +14953,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.property_seasons"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -15016,7 +15256,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.property_fees"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -15317,7 +15557,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.property_ratings"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -15392,7 +15632,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.profiles"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -15627,7 +15867,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.profile_ratings"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -15689,7 +15929,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.amenities"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -15764,7 +16004,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.currencies"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -15820,7 +16060,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.time_zones"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -15887,7 +16127,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.wishlists"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -16170,7 +16410,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.wishlist_items"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -16439,7 +16679,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.wishlist_members"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -16548,7 +16788,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.wishlist_shares"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -16995,7 +17235,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.bookings"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -17510,7 +17750,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.booking_line_items"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -17609,7 +17849,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.booking_alterations"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -18160,7 +18400,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.cancellations"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -18720,7 +18960,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.payments"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -18784,7 +19024,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.payment_methods"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -18920,7 +19160,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.refunds"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -19251,7 +19491,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.money_requests"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -19611,7 +19851,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.booking_money"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -19679,7 +19919,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.payout_accounts"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -19757,7 +19997,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.payouts"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -19828,7 +20068,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.host_statement"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -19901,7 +20141,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.outside_statement"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -19967,7 +20207,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.exchange_rates"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -20121,7 +20361,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.disputes"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -20960,7 +21200,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.units"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -21019,7 +21259,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.property_spaces"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -21096,7 +21336,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.property_addresses"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -21578,7 +21818,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.property_taxes"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -21896,7 +22136,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.host_blocks"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -22277,7 +22517,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.own_bookings"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -22674,7 +22914,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.external_blocks"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -23089,7 +23329,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.calendar_feeds"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -23600,7 +23840,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.overbookings"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -24072,7 +24312,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.occupancies"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -24134,7 +24374,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.co_hosts"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -24395,7 +24635,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.co_host_invitations"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -24673,7 +24913,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.webhook_endpoints"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -25060,7 +25300,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.webhook_deliveries"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -25979,7 +26219,7 @@ export interface operations {
       path?: never;
       cookie?: never;
     };
-    requestBody: {
+    requestBody?: {
       content: {
         "application/json": {
           /** Format: int32 */
@@ -26020,6 +26260,7 @@ export interface operations {
           p_max_price?: number;
           /** Format: int64 */
           p_min_price?: number;
+          /** @example 2027-06 */
           p_month?: string;
           /** Format: int32 */
           p_nights?: number;
@@ -26752,7 +26993,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.threads"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -26922,7 +27163,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.messages"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -27071,7 +27312,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.thread_reads"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -27187,7 +27428,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.notifications"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -27374,7 +27615,7 @@ export interface operations {
       path?: never;
       cookie?: never;
     };
-    requestBody: {
+    requestBody?: {
       content: {
         "application/json": {
           /** Format: date-time */
@@ -27454,7 +27695,7 @@ export interface operations {
       path?: never;
       cookie?: never;
     };
-    requestBody: {
+    requestBody?: {
       content: {
         "application/json": Record<string, never>;
       };
@@ -27494,7 +27735,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.notification_kinds"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -27557,7 +27798,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.notification_preferences"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -27831,7 +28072,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.notification_settings"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -28102,7 +28343,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.blocked_profiles"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -28322,7 +28563,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.reviews"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -28737,7 +28978,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.review_notes"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -29026,7 +29267,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.reports"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -29185,7 +29426,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.accounts"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -29417,7 +29658,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.suspensions"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -29514,7 +29755,7 @@ export interface operations {
       path?: never;
       cookie?: never;
     };
-    requestBody: {
+    requestBody?: {
       content: {
         "application/json": Record<string, never>;
       };
@@ -29558,7 +29799,7 @@ export interface operations {
       path?: never;
       cookie?: never;
     };
-    requestBody: {
+    requestBody?: {
       content: {
         "application/json": Record<string, never>;
       };
@@ -29597,7 +29838,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.user_roles"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -30457,7 +30698,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.audit_log"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -30522,7 +30763,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.payout_holds"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -30836,7 +31077,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.reconciliation_differences"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -30942,7 +31183,7 @@ export interface operations {
       path?: never;
       cookie?: never;
     };
-    requestBody: {
+    requestBody?: {
       content: {
         "application/json": Record<string, never>;
       };
@@ -31035,7 +31276,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.orphans"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -31108,7 +31349,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.orphan_sweeps"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -31385,7 +31626,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.dead_jobs"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -31614,7 +31855,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.dead_stripe_tasks"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -31778,7 +32019,7 @@ export interface operations {
       path?: never;
       cookie?: never;
     };
-    requestBody: {
+    requestBody?: {
       content: {
         "application/json": Record<string, never>;
       };
@@ -31884,7 +32125,7 @@ export interface operations {
       path?: never;
       cookie?: never;
     };
-    requestBody: {
+    requestBody?: {
       content: {
         "application/json": Record<string, never>;
       };
@@ -32094,7 +32335,7 @@ export interface operations {
         /** @description Columns, and embedded rows of other tables: `id,title,host:profiles(display_name)`. The rows then have these alone. */
         select?: components["parameters"]["select"];
         /** @description Columns to sort by: `created_at.desc,id`. */
-        order?: components["parameters"]["order"];
+        order?: components["parameters"]["order.operation_pauses"];
         /** @description The number of rows to skip. */
         offset?: components["parameters"]["offset"];
         /** @description The largest number of rows. */
@@ -32772,7 +33013,7 @@ export interface operations {
       path?: never;
       cookie?: never;
     };
-    requestBody: {
+    requestBody?: {
       content: {
         "application/json": {
           /** Format: int32 */
@@ -33208,7 +33449,7 @@ export interface operations {
       path?: never;
       cookie?: never;
     };
-    requestBody: {
+    requestBody?: {
       content: {
         "application/json": {
           /** Format: int32 */
@@ -34769,7 +35010,7 @@ export interface operations {
       path?: never;
       cookie?: never;
     };
-    requestBody: {
+    requestBody?: {
       content: {
         "application/json": Record<string, never>;
       };
@@ -34865,7 +35106,7 @@ export interface operations {
       path?: never;
       cookie?: never;
     };
-    requestBody: {
+    requestBody?: {
       content: {
         "application/json": Record<string, never>;
       };
