@@ -4711,7 +4711,7 @@ export interface components {
     "Filter.amenity_category": string;
     /** @description An operator and a list: `cs.{…}` contains all, `cd.{…}` has no other, `ov.{…}` has one. */
     "Filter.text.list": string;
-    /** @description An operator and a value: `cs.{"key":"value"}`, `not.is.null`. */
+    /** @description An operator and a value: `cs.{"key":"value"}` contains it, `not.is.null`. */
     "Filter.jsonb": string;
     /** @description An operator and a value: `eq.accepted`, `not.is.null`. */
     "Filter.alteration_answer": string;

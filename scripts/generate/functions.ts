@@ -43,7 +43,8 @@ function operation(name: string, contract: Contract): Operation {
     tags: [tags[name] ?? "Internal"],
     summary,
     description,
-    security: caller === "person" ? [{ apikey: [], bearer: [] }, { bearer: [] }] : securityOf(["service_role"]),
+    security:
+      caller === "person" ? [{ apikey: [], bearer: [] }, { bearer: [] }] : securityOf(["service_role"]),
     ...(input && { requestBody: { required: true, content: json(schemaOf(input, "input")) } }),
     responses: Object.fromEntries([
       ...Object.entries(answers).map(([status, { description, type = "application/json", schema }]) => [

@@ -16,7 +16,7 @@ const object = String.raw`\{(${text}:${scalar}(,${text}:${scalar})*)?\}`;
 const json = String.raw`(${scalar}|${object}|\[((${scalar}|${object})(,(${scalar}|${object}))*)?\])`;
 
 /** An element of a list, as Postgres writes it, that needs no quotes. */
-const element = String.raw`[^{}",\\\s]+`;
+const element = String.raw`[^{}",\\\s\x00-\x1f]+`;
 const listOf = (value: string) => String.raw`\{(${value}(,${value})*)?\}`;
 
 /** One value of each type, as Postgres reads it. Whole numbers have as many digits as always fit. */
@@ -26,7 +26,6 @@ const values = {
   date,
   "double precision": decimal,
   integer: "-?[0-9]{1,9}",
-  jsonb: json,
   numeric: decimal,
   smallint: "-?[0-9]{1,4}",
   "timestamp with time zone": `${date}([T ]${time}(Z|[+-](0[0-9]|1[0-4])(:[0-5][0-9])?)?)?`,
@@ -36,6 +35,8 @@ const values = {
 const valueOfType = (type: string): string | undefined => (values as Record<string, string>)[type];
 
 const compared = "(eq|neq|gte?|lte?)";
+/** With `(any)` or `(all)` of a list. */
+const quantified = "(eq|gte?|lte?)";
 const contained = "(c[sd]|ov)";
 
 function filter(operators: string[], description: string): Schema {
@@ -45,7 +46,7 @@ function filter(operators: string[], description: string): Schema {
 function filterOf(value: string, example: string, ...more: string[]): Schema {
   const operators = [
     String.raw`(${compared}|isdistinct)\.${value}`,
-    String.raw`${compared}\((any|all)\)\.${listOf(value)}`,
+    String.raw`${quantified}\((any|all)\)\.${listOf(value)}`,
     String.raw`in\.\((${value}(,${value})*)?\)`,
     String.raw`is\.null`,
     ...more,
@@ -72,7 +73,7 @@ const textFilter = filter(
     String.raw`(${compared}|isdistinct)\.[\s\S]*`,
     String.raw`i?like\.[^\\]*`,
     String.raw`i?match\.${expression}*`,
-    String.raw`(${compared}|i?like)\((any|all)\)\.${listOf(element)}`,
+    String.raw`(${quantified}|i?like)\((any|all)\)\.${listOf(element)}`,
     String.raw`in\.\(${member}(,${member})*\)`,
     String.raw`is\.null`,
     String.raw`fts(\(${languages}\))?\.[a-z0-9]+([&|][a-z0-9]+)*`,
@@ -81,25 +82,30 @@ const textFilter = filter(
   "An operator and a value: `eq.Lisboa`, `ilike.*river*`, `in.(draft,paused)`, `not.is.null`.",
 );
 
+/** JSON holds commas and brackets, which lists of values would have to quote. */
+const jsonFilter = filter(
+  [String.raw`(${compared}|isdistinct|c[sd])\.${json}`, String.raw`is\.null`],
+  'An operator and a value: `cs.{"key":"value"}` contains it, `not.is.null`.',
+);
+
 /** Of columns whose type has no values of its own here. */
 const otherFilter = filter([String.raw`is\.null`], "`is.null` or `not.is.null`.");
 
 const examples: Record<string, string> = {
   boolean: "`is.true`",
   date: "`gte.2027-06-04`",
-  jsonb: '`cs.{"key":"value"}`',
   "timestamp with time zone": "`gte.2027-06-04T15:00:00Z`",
   "time without time zone": "`lt.15:00`",
   uuid: "`eq.5eed0000-0000-4000-8000-000000000104`",
 };
 const extras: Record<string, string[]> = {
   boolean: [String.raw`is\.(true|false|unknown)`],
-  jsonb: [String.raw`c[sd]\.${json}`],
 };
 
 /** The name of the filter of a type, such as `Filter.uuid`, and its schema. */
 export function typeFilter(type: string, facts: RestFacts): [string, Schema] {
   if (type === "text") return ["Filter", textFilter];
+  if (type === "jsonb") return ["Filter.jsonb", jsonFilter];
   if (type.endsWith("[]")) {
     const of = type.slice(0, -2);
     const value = of === "text" ? element : valueOfType(of);

@@ -16,9 +16,9 @@ const texts: Record<string, string> = {
 };
 
 const schemas: Record<string, Schema> = {
-  limit: { type: "integer", minimum: 0 },
-  offset: { type: "integer", minimum: 0 },
-  Range: { type: "string", pattern: "^[0-9]+-[0-9]*$" },
+  limit: { type: "integer", format: "int32", minimum: 0, maximum: 2 ** 31 - 1 },
+  offset: { type: "integer", format: "int32", minimum: 0, maximum: 2 ** 31 - 1 },
+  Range: { type: "string", pattern: "^[0-9]{1,9}-([0-9]{1,9})?$" },
   "Range-Unit": { type: "string", const: "items" },
 };
 
