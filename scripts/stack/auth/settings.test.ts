@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { milliseconds } from "./settings.ts";
+import type { StackConfig } from "../../lib/config.ts";
+import { milliseconds, readSettings } from "./settings.ts";
 
 it.each([
   ["1m30s", 90_000],
@@ -11,4 +12,9 @@ it.each([
   ["", Number.NaN],
 ])("reads the duration %s as Go does", (text, time) => {
   expect(milliseconds(text)).toBe(time);
+});
+
+it("refuses a pause between mails that is no duration", () => {
+  const config = { keys: {}, toml: { auth: { email: { max_frequency: "1d" } } } } as StackConfig;
+  expect(() => readSettings(config)).toThrow('max_frequency = "1d" is not a duration.');
 });

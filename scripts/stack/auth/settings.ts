@@ -1,6 +1,7 @@
 // Settings of Auth: [auth] of supabase/config.toml, and what follows from it.
 
 import type { StackConfig, Toml } from "../../lib/config.ts";
+import { StackError } from "../../lib/errors.ts";
 
 export type Settings = Toml["auth"] & {
   /** The address of Auth; also the issuer of its tokens. */
@@ -11,12 +12,20 @@ export type Settings = Toml["auth"] & {
   confirmsEmail: boolean;
 };
 
+/** @throws StackError when the pause between mails is no duration */
 export function readSettings({ apiUrl, keys, toml }: StackConfig): Settings {
+  const mailPause = milliseconds(toml.auth.email.max_frequency);
+  if (Number.isNaN(mailPause)) {
+    throw new StackError(
+      `max_frequency = "${toml.auth.email.max_frequency}" is not a duration.`,
+      'Write [auth.email] max_frequency in supabase/config.toml as "1m30s" or "2h".',
+    );
+  }
   return {
     ...toml.auth,
     url: `${apiUrl}/auth/v1`,
     jwtSecret: keys.jwtSecret,
-    mailPause: milliseconds(toml.auth.email.max_frequency),
+    mailPause,
     confirmsEmail: toml.auth.email.enable_confirmations,
   };
 }
