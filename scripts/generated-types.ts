@@ -59,8 +59,8 @@ function withRepresentations(document: Document): Document {
   });
 }
 
-/** Rows of the views bookings and booking_line_items, and which of their columns can be null: the CLI takes all columns of a view for nullable. */
-const views = [
+/** Rows of the views bookings, booking_line_items and messages, and which of their columns can be null: the CLI takes all columns of a view for nullable. */
+const joinedRows = [
   {
     row: /"adults": [^{}]*"open_alteration_id": [^{}]*"updated_at": [^,{}]*/g,
     nullable: [
@@ -76,11 +76,15 @@ const views = [
       "status_reason",
     ],
   },
+  {
+    row: /"attachment_path": [^{}]*"is_masked": [^{}]*"thread_id": [^,{}]*/g,
+    nullable: ["attachment_path", "event", "sender_id"],
+  },
   { row: /"amount": [^{}]*"included_amount": [^{}]*"unit_amount": [^,{}]*/g, nullable: ["percent"] },
 ];
 
 function withRequiredColumns(types: string): string {
-  return views.reduce(
+  return joinedRows.reduce(
     (text, { row, nullable }) =>
       text.replace(row, (columns) =>
         columns.replace(/"(\w+)": ([^,{}]+?) \| null/g, (column, name: string, type: string) =>

@@ -186,8 +186,9 @@ interface Begun {
 
 /** What the worker uses of a client: calls of functions. */
 function serviceClient(database: PastDatabase): ServiceClient {
-  const rpc = (name: string, parameters: Record<string, unknown>) => ({
-    throwOnError: async () => ({ data: await database.call(name, parameters) }),
-  });
+  const rpc = (name: string, parameters: Record<string, unknown>) => {
+    const called = database.call(name, parameters).then((data) => ({ data, error: null }));
+    return Object.assign(called, { throwOnError: () => called });
+  };
   return { rpc } as unknown as ServiceClient;
 }

@@ -259,6 +259,8 @@ export const queries: Query[] = [
 export const flatPages = [
   "bookings order by created_at desc",
   "bookings order by check_in desc",
+  "messages order by created_at desc",
+  "messages",
   "payouts order by created_at desc",
   "booking_line_items order by booking_id desc, position desc",
   "host_statement order by id desc",
