@@ -391,7 +391,7 @@ begin
     end if;
     v_event := case when p_event.event = 'altered' then 'booking_altered' else 'booking_' || p_event.to_status end;
     insert into private.messages (thread_id, property_id, guest_id, host_id, sender_id, event, created_at, body)
-    values (v_thread, v_booking.property_id, v_booking.guest_id, v_booking.host_id, null, v_event, v_at, format(
+    values (v_thread, p_booking.property_id, p_booking.guest_id, p_booking.host_id, null, v_event, v_at, format(
         '%s: %s to %s.',
         case v_event
             when 'booking_awaiting_payment' then 'Waiting for payment' when 'booking_no_show' then 'No-show'
