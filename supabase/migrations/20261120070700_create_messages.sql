@@ -473,12 +473,10 @@ comment on function private.unread_count is
     'Does the work of public.unread_count; null for a thread that the caller cannot read. Definer, because otherwise the policies would be prepared again for each thread of a list.';
 
 create function public.unread_count(p_thread public.threads) returns bigint
-language plpgsql stable
+language sql stable
 set search_path = ''
 as $$
-begin
-    return private.unread_count(p_thread.id);
-end
+    select private.unread_count(p_thread.id)
 $$;
 grant execute on function public.unread_count to authenticated;
 comment on function public.unread_count is 'Counts the messages of a thread that the caller has not read; a computed column: threads?select=id,unread_count.';
