@@ -59,25 +59,38 @@ function withRepresentations(document: Document): Document {
   });
 }
 
-/** The columns of the view bookings that can be null. The CLI takes all for nullable, because the view joins its table on the left. */
-const nullable = [
-  "confirmed_at",
-  "expires_at",
-  "host_total",
-  "idempotency_key",
-  "open_alteration_id",
-  "property_city",
-  "quote_id",
-  "status",
-  "status_at",
-  "status_reason",
+/** The rows of bookings and messages, and their columns that can be null. The CLI takes all for nullable, because these views join their tables on the left. */
+const joinedRows = [
+  {
+    row: /"adults": [^{}]*"open_alteration_id": [^{}]*"updated_at": [^,{}]*/g,
+    nullable: [
+      "confirmed_at",
+      "expires_at",
+      "host_total",
+      "idempotency_key",
+      "open_alteration_id",
+      "property_city",
+      "quote_id",
+      "status",
+      "status_at",
+      "status_reason",
+    ],
+  },
+  {
+    row: /"attachment_path": [^{}]*"is_masked": [^{}]*"thread_id": [^,{}]*/g,
+    nullable: ["attachment_path", "event", "sender_id"],
+  },
 ];
 
 function withRequiredColumns(types: string): string {
-  return types.replace(/"adults": [^{}]*"open_alteration_id": [^{}]*"updated_at": [^,{}]*/g, (row) =>
-    row.replace(/"(\w+)": ([^,{}]+?) \| null/g, (column, name: string, type: string) =>
-      nullable.includes(name) ? column : `"${name}": ${type === "Json" ? "NonNullable<Json>" : type}`,
-    ),
+  return joinedRows.reduce(
+    (text, { row, nullable }) =>
+      text.replace(row, (columns) =>
+        columns.replace(/"(\w+)": ([^,{}]+?) \| null/g, (column, name: string, type: string) =>
+          nullable.includes(name) ? column : `"${name}": ${type === "Json" ? "NonNullable<Json>" : type}`,
+        ),
+      ),
+    types,
   );
 }
 

@@ -8397,37 +8397,16 @@ export type introspection = {
           name: "nodeId";
           type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "ID"; ofType: null } };
         };
-        id: {
-          name: "id";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
-        };
-        threadId: {
-          name: "threadId";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
-        };
-        propertyId: {
-          name: "propertyId";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
-        };
-        guestId: {
-          name: "guestId";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "UUID"; ofType: null } };
-        };
+        id: { name: "id"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        threadId: { name: "threadId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        propertyId: { name: "propertyId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
+        guestId: { name: "guestId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         senderId: { name: "senderId"; type: { kind: "SCALAR"; name: "UUID"; ofType: null } };
         event: { name: "event"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
-        body: {
-          name: "body";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "String"; ofType: null } };
-        };
-        isMasked: {
-          name: "isMasked";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
-        };
+        body: { name: "body"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
+        isMasked: { name: "isMasked"; type: { kind: "SCALAR"; name: "Boolean"; ofType: null } };
         attachmentPath: { name: "attachmentPath"; type: { kind: "SCALAR"; name: "String"; ofType: null } };
-        createdAt: {
-          name: "createdAt";
-          type: { kind: "NON_NULL"; name: never; ofType: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
-        };
+        createdAt: { name: "createdAt"; type: { kind: "SCALAR"; name: "Datetime"; ofType: null } };
         thread: { name: "thread"; type: { kind: "OBJECT"; name: "Threads"; ofType: null } };
         sender: { name: "sender"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
       };
@@ -15022,10 +15001,6 @@ export type introspection = {
           name: "threadsAsGuestCollection";
           type: { kind: "OBJECT"; name: "ThreadsConnection"; ofType: null };
         };
-        messagesCollection: {
-          name: "messagesCollection";
-          type: { kind: "OBJECT"; name: "MessagesConnection"; ofType: null };
-        };
         threadReadsCollection: {
           name: "threadReadsCollection";
           type: { kind: "OBJECT"; name: "ThreadReadsConnection"; ofType: null };
@@ -15073,6 +15048,10 @@ export type introspection = {
         statementCollection: {
           name: "statementCollection";
           type: { kind: "OBJECT"; name: "HostStatementConnection"; ofType: null };
+        };
+        messagesCollection: {
+          name: "messagesCollection";
+          type: { kind: "OBJECT"; name: "MessagesConnection"; ofType: null };
         };
         response: { name: "response"; type: { kind: "OBJECT"; name: "HostResponses"; ofType: null } };
       };
@@ -24554,13 +24533,13 @@ export type introspection = {
         host: { name: "host"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
         guest: { name: "guest"; type: { kind: "OBJECT"; name: "Profiles"; ofType: null } };
         booking: { name: "booking"; type: { kind: "OBJECT"; name: "Bookings"; ofType: null } };
-        messagesCollection: {
-          name: "messagesCollection";
-          type: { kind: "OBJECT"; name: "MessagesConnection"; ofType: null };
-        };
         threadReadsCollection: {
           name: "threadReadsCollection";
           type: { kind: "OBJECT"; name: "ThreadReadsConnection"; ofType: null };
+        };
+        messagesCollection: {
+          name: "messagesCollection";
+          type: { kind: "OBJECT"; name: "MessagesConnection"; ofType: null };
         };
         unreadCount: { name: "unreadCount"; type: { kind: "SCALAR"; name: "BigInt"; ofType: null } };
       };

@@ -8349,22 +8349,22 @@ export interface components {
        * Format: uuid
        * @description This is a Primary Key.
        */
-      id: string;
+      id?: string | null;
       /**
        * Format: uuid
        * @description This is a Foreign Key to `threads.id`.
        */
-      thread_id: string;
+      thread_id?: string | null;
       /**
        * Format: uuid
        * @description Property of the thread.
        */
-      property_id: string;
+      property_id?: string | null;
       /**
        * Format: uuid
        * @description Guest of the thread.
        */
-      guest_id: string;
+      guest_id?: string | null;
       /**
        * Format: uuid
        * @description Who wrote it; null for a note of the system. This is a Foreign Key to `profiles.id`.
@@ -8373,22 +8373,22 @@ export interface components {
       /** @description What the note is about, such as booking_confirmed; null for messages of people. */
       event?: string | null;
       /** @description Plain text of 1 to 5,000 characters. */
-      body: string;
+      body?: string | null;
       /** @description Whether contact details were removed, because no booking was confirmed yet. */
-      is_masked: boolean;
+      is_masked?: boolean | null;
       /** @description A file in the bucket message-attachments, as the function files answered it. */
       attachment_path?: string | null;
       /** Format: date-time */
-      created_at: string;
+      created_at?: string | null;
     };
     "messages.insert": {
       /**
        * Format: uuid
        * @description This is a Foreign Key to `threads.id`.
        */
-      thread_id: string;
+      thread_id?: string | null;
       /** @description Plain text of 1 to 5,000 characters. */
-      body: string;
+      body?: string | null;
       /** @description A file in the bucket message-attachments, as the function files answered it. */
       attachment_path?: string | null;
     };
@@ -27022,7 +27022,7 @@ export interface operations {
         };
       };
       401: components["responses"]["401"];
-      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `insert_not_allowed`, `suspended`. */
+      /** @description The caller is signed in, but not allowed to do this. Codes: `account_deleted`, `contact_blocked`, `suspended`. */
       403: {
         headers: {
           [name: string]: unknown;

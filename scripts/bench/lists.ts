@@ -152,8 +152,8 @@ async function addPeople(sql: Sql, books: Books): Promise<People> {
       from private.bookings b
       where b.host_id = '${books.largestHost}' or left(b.id::text, 1) < '4'
       on conflict do nothing;
-      insert into public.messages (thread_id, property_id, guest_id, sender_id, body, created_at)
-      select t.id, t.property_id, t.guest_id, case n % 2 when 0 then t.guest_id else t.host_id end, 'Is it quiet there?', t.created_at + n * interval '1 hour'
+      insert into private.messages (thread_id, property_id, guest_id, host_id, sender_id, body, created_at)
+      select t.id, t.property_id, t.guest_id, t.host_id, case n % 2 when 0 then t.guest_id else t.host_id end, 'Is it quiet there?', t.created_at + n * interval '1 hour'
       from public.threads t cross join generate_series(1, 8) n;
       insert into public.notifications (recipient_id, kind, booking_id, property_id, dedupe_key, created_at, data)
       select p.id, 'booking_confirmed', b.id, b.property_id, p.side || b.id, b.created_at, '{"title": "House"}'
@@ -184,17 +184,18 @@ async function addPeople(sql: Sql, books: Books): Promise<People> {
     select p.id, md5('co-host')::uuid, 'calendar_and_messages' from public.properties p where p.host_id = ${books.largestHost}
     on conflict do nothing`;
   for (const table of [
-    "threads",
-    "messages",
-    "notifications",
-    "occupancies",
-    "co_hosts",
-    "cancellations",
-    "booking_alterations",
+    "public.threads",
+    "private.messages",
+    "public.notifications",
+    "public.occupancies",
+    "public.co_hosts",
+    "public.cancellations",
+    "public.booking_alterations",
+    "private.co_hosted_bookings",
+    "private.co_hosted_messages",
   ]) {
-    await sql.unsafe(`vacuum analyze public.${table}`);
+    await sql.unsafe(`vacuum analyze ${table}`);
   }
-  await sql`vacuum analyze private.co_hosted_bookings`;
   const [ids] = await sql<{ co_host: string; operator: string }[]>`
     select md5('co-host')::uuid as co_host, md5('operator')::uuid as operator`;
   return {

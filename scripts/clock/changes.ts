@@ -19,7 +19,7 @@ const tables: { name: string; from: string; state: string }[] = [
     from: "public.reviews",
     state: "case when publishes_at <= now() then 'published' else 'written' end",
   },
-  { name: "messages", from: "public.messages", state: "coalesce('note of ' || event, 'written')" },
+  { name: "messages", from: "private.messages", state: "coalesce('note of ' || event, 'written')" },
   { name: "cases", from: "public.reports", state: "reason || ' ' || status" },
   { name: "notifications", from: "public.notifications", state: "kind" },
   { name: "ledger", from: "private.ledger_transactions", state: "kind" },

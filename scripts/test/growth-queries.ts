@@ -253,6 +253,8 @@ export const queries: Query[] = [
 export const flatPages = [
   "bookings order by created_at desc",
   "bookings order by check_in desc",
+  "messages order by created_at desc",
+  "messages",
   "payouts order by created_at desc",
   "host_statement order by id desc",
   "booking_money order by id desc",

@@ -16,6 +16,7 @@ export const growing: Record<string, Size> = {
   "private.calendar_links": { rows: 5e4, values: { property_id: 2e4, channel: 10 } },
   "private.calendars": { rows: 1e4 },
   "private.co_hosted_bookings": { rows: 2e5, values: { profile_id: 2e3, property_id: 1e4, booking_id: 1e5 } },
+  "private.co_hosted_messages": { rows: 1e6, values: { profile_id: 2e3, property_id: 1e4, message_id: 5e5 } },
   "private.feed_events": { rows: 1e6, values: { feed_id: 5e4 }, nulls: { missing_since: 0.99 } },
   "private.feed_sources": { rows: 5e4 },
   "private.files": { rows: 3e6, values: { owner_id: 2e5 } },
@@ -26,6 +27,10 @@ export const growing: Record<string, Size> = {
   "private.ledger_transactions": { rows: 4e6 },
   "private.lost_demand": { rows: 5e6, values: { property_id: 5e4 } },
   "private.lost_demand_callers": { rows: 2e4 },
+  "private.messages": {
+    rows: 5e6,
+    values: { thread_id: 5e5, sender_id: 3e5, guest_id: 3e5, host_id: 2e4, property_id: 5e4 },
+  },
   "private.open_payables": { rows: 8e4, values: { host_id: 1e4 } },
   "private.own_booking_states": { rows: 1e6, values: { property_id: 5e4, own_booking_id: 5e5 } },
   "private.payout_reversals": { rows: 5e4, values: { payout_id: 5e4 } },
@@ -66,11 +71,6 @@ export const growing: Record<string, Size> = {
   "public.external_blocks": { rows: 1e6, values: { property_id: 5e4 } },
   "public.host_blocks": { rows: 1e6, values: { property_id: 1e5 } },
   "public.house_rules": { rows: 4e5, values: { property_id: 2e5 } },
-  "public.messages": {
-    rows: 5e6,
-    // few properties have most of the messages, and the planner must not look for those of one in the whole table
-    values: { thread_id: 5e5, sender_id: 3e5, guest_id: 3e5, property_id: 5e3 },
-  },
   "public.money_requests": { rows: 5e4, values: { booking_id: 5e4, host_id: 1e4, guest_id: 4e4 } },
   "public.notification_preferences": { rows: 1e5, values: { profile_id: 5e4 } },
   "public.notification_settings": { rows: 1e5 },

@@ -152,12 +152,15 @@ async function findUnknown(tx: TransactionSql): Promise<string[]> {
   ];
 }
 
-/** Gives the largest host a thread for each booking, so that it shows what is done for each of them and not for a page. */
+/** Gives the largest host a thread with a message for each booking, so that it shows what is done for each of them and not for a page. */
 async function insertThreads(tx: TransactionSql, books: Books): Promise<void> {
   await tx`set local session_replication_role = replica`;
   await tx`
     insert into public.threads (property_id, host_id, guest_id, booking_id, last_message_at)
     select property_id, host_id, guest_id, id, created_at from private.bookings where host_id = ${books.largestHost}`;
+  await tx`
+    insert into private.messages (thread_id, property_id, guest_id, host_id, sender_id, body)
+    select id, property_id, guest_id, host_id, guest_id, 'Hello' from public.threads where host_id = ${books.largestHost}`;
   await tx`set local session_replication_role = origin`;
 }
 

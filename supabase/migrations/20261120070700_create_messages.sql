@@ -1,6 +1,6 @@
 -- Purpose: messages between guests and the host's side: a thread for each inquiry or booking, read receipts, files, blocking.
--- Touches: public.threads, public.messages, public.thread_reads, public.blocked_profiles, bucket message-attachments,
--- private.limit_rate, mark_thread_read, unread_count, host_response.
+-- Touches: public.threads, private.messages, public.thread_reads, public.blocked_profiles, bucket message-attachments,
+-- private.limit_rate, mark_thread_read, unread_count, host_response. Clients use the view public.messages of the next file.
 -- Watch: until a booking is confirmed, contact details are removed before a message is stored, so they cannot be restored.
 -- Messages never change. Limits are counted under a lock for each person.
 
@@ -47,12 +47,13 @@ create index threads_host_id_idx on public.threads (host_id, asked_at);
 alter table public.threads alter column guest_id set (n_distinct = -1);
 alter table public.threads alter column property_id set (n_distinct = -1);
 
-create table public.messages (
+create table private.messages (
     id uuid default gen_random_uuid() constraint messages_pkey primary key,
     thread_id uuid not null constraint messages_thread_fkey references public.threads (id) on delete cascade,
-    -- check_new_message copies them from the thread; the defaults make them optional in generated types
-    property_id uuid not null default '00000000-0000-0000-0000-000000000000',
-    guest_id uuid not null default '00000000-0000-0000-0000-000000000000',
+    -- check_new_message copies them from the thread, add_booking_event_to_thread from the booking
+    property_id uuid not null,
+    guest_id uuid not null,
+    host_id uuid not null,
     sender_id uuid default auth.uid() constraint messages_sender_fkey references public.profiles (id) on delete restrict,
     event text constraint messages_event_is_a_word check (event ~ '^[a-z_]{1,40}$'),
     body text not null constraint messages_body_is_plain check (body ~ '\S' and private.is_plain_text(body, 5000)),
@@ -63,22 +64,19 @@ create table public.messages (
     created_at timestamptz not null default clock_timestamp(),
     constraint messages_are_of_a_person_or_the_system check ((sender_id is null) = (event is not null))
 );
-comment on table public.messages is 'Messages of a thread, and the system''s notes about its booking. They never change.';
-comment on column public.messages.property_id is 'Property of the thread.';
-comment on column public.messages.guest_id is 'Guest of the thread.';
-comment on column public.messages.sender_id is 'Who wrote it; null for a note of the system.';
-comment on column public.messages.event is 'What the note is about, such as booking_confirmed; null for messages of people.';
-comment on column public.messages.body is 'Plain text of 1 to 5,000 characters.';
-comment on column public.messages.is_masked is 'Whether contact details were removed, because no booking was confirmed yet.';
-comment on column public.messages.attachment_path is 'A file in the bucket message-attachments, as the function files answered it.';
-
-create index messages_thread_id_idx on public.messages (thread_id, created_at);
-create index messages_property_id_idx on public.messages (property_id);
-create index messages_guest_id_idx on public.messages (guest_id);
--- with the real numbers, the planner may look for the rows of someone who has few in the order of the whole table
-alter table public.messages alter column property_id set (n_distinct = -1);
-alter table public.messages alter column guest_id set (n_distinct = -1);
-create index messages_sender_id_idx on public.messages (sender_id, created_at);
+comment on table private.messages is 'Messages of threads, with the parties of the thread. Clients use public.messages.';
+create index messages_thread_id_idx on private.messages (thread_id, created_at);
+create index messages_property_id_idx on private.messages (property_id);
+-- with the id, so that a page without an order and a count need no look at the table
+create index messages_guest_id_idx on private.messages (guest_id, created_at) include (id);
+create index messages_host_id_idx on private.messages (host_id, created_at) include (id);
+create index messages_sender_id_idx on private.messages (sender_id, created_at);
+-- for services; without statistics the planner takes the one value for rare, as it should take a reader
+create index messages_created_at_idx on private.messages (greatest(guest_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid), created_at);
+alter index private.messages_created_at_idx alter column 1 set statistics 0;
+-- with the real numbers the planner expects few messages of a person, and reads and sorts all of them
+alter table private.messages alter column guest_id set (n_distinct = 400);
+alter table private.messages alter column host_id set (n_distinct = 400);
 
 create table public.thread_reads (
     thread_id uuid not null constraint thread_reads_thread_fkey references public.threads (id) on delete cascade,
@@ -104,13 +102,12 @@ insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_typ
 values ('message-attachments', 'message-attachments', false, 10 * 1024 * 1024, '{image/jpeg,image/png,image/webp,image/avif,application/octet-stream}');
 
 alter table public.threads enable row level security;
-alter table public.messages enable row level security;
+alter table private.messages enable row level security;
 alter table public.thread_reads enable row level security;
 alter table public.blocked_profiles enable row level security;
 
-grant select on public.threads, public.messages, public.thread_reads to authenticated, service_role;
+grant select on public.threads, public.thread_reads to authenticated, service_role;
 grant insert (property_id) on public.threads to authenticated;
-grant insert (thread_id, body, attachment_path) on public.messages to authenticated;
 grant select, delete on public.blocked_profiles to authenticated;
 grant insert (blocked_id) on public.blocked_profiles to authenticated;
 
@@ -132,7 +129,7 @@ set search_path = ''
 as $$
     select m.thread_id
     from public.reports r
-    join public.messages m on m.id = r.subject_id
+    join private.messages m on m.id = r.subject_id
     where r.subject = 'message' and r.status = 'open' and (select private.is_operator())
     union
     select t.id
@@ -151,17 +148,13 @@ create policy "Operators can read reported threads" on public.threads for select
 create policy "People can ask about properties that they can read" on public.threads for insert to authenticated
     with check (guest_id = (select auth.uid()) and exists (select from public.properties p where p.id = property_id));
 
-create policy "Both sides can read messages" on public.messages for select to authenticated
-    using (guest_id = (select auth.uid()) or property_id = any (array(select private.my_properties('calendar_and_messages'))));
-create policy "Operators can read messages of reported threads" on public.messages for select to operator
-    using (thread_id = any (array(select private.reported_threads())));
-create policy "Both sides can write messages" on public.messages for insert to authenticated
-    with check (sender_id = (select auth.uid()) and exists (
-        select from public.threads t
-        where
-            t.id = thread_id
-            and (t.guest_id = (select auth.uid()) or t.property_id in (select private.my_properties('calendar_and_messages')))
-    ));
+create policy "Both sides can read messages" on private.messages for select to authenticated
+    using (
+        guest_id = (select auth.uid()) or host_id = (select auth.uid())
+        or property_id in (select private.my_properties('calendar_and_messages'))
+    );
+create policy "Operators can read messages of reported threads" on private.messages for select to operator
+    using (thread_id in (select private.reported_threads()));
 create policy "Both sides can see who has read" on public.thread_reads for select to authenticated
     using (thread_id = any (array(select private.my_threads())));
 create policy "People can see whom they block" on public.blocked_profiles for select to authenticated
@@ -259,7 +252,7 @@ begin
         return new;
     end if;
     select t.* into v_thread from public.threads t where t.id = new.thread_id;
-    v_may_write := coalesce(new.sender_id, v_thread.guest_id) = v_thread.guest_id;
+    v_may_write := new.sender_id = v_thread.guest_id;
     if not v_may_write then
         v_may_write := new.sender_id in (select private.host_side(v_thread.property_id, v_thread.host_id));
     end if;
@@ -268,13 +261,11 @@ begin
     end if;
     new.property_id := v_thread.property_id;
     new.guest_id := v_thread.guest_id;
-    if new.sender_id is null then
-        return new;
-    end if;
+    new.host_id := v_thread.host_id;
     perform pg_advisory_xact_lock(hashtextextended('messages ' || new.sender_id, 0));
     perform private.require_contact(v_thread, new.sender_id);
     perform private.limit_rate('too_many_messages', 'messages_per_hour', (
-        select count(*) from public.messages m where m.sender_id = new.sender_id and m.created_at > now() - interval '1 hour'
+        select count(*) from private.messages m where m.sender_id = new.sender_id and m.created_at > now() - interval '1 hour'
     ));
     if new.attachment_path is not null and not private.use_file('attachment', new.sender_id, new.attachment_path) then
         perform private.raise_error('attachment_not_found');
@@ -291,7 +282,8 @@ end
 $$;
 comment on function private.check_new_message is
     'Trigger: accepts a message from a participant of the thread who may write to the other side, and masks contact details until the booking is confirmed. Definer, because it reads co-hosts, blocks, bookings and settings.';
-create trigger _100_check_new_message before insert on public.messages for each row execute function private.check_new_message();
+create trigger _100_check_new_message before insert on private.messages for each row
+    when (new.sender_id is not null) execute function private.check_new_message();
 
 create function private.deliver_message() returns trigger
 language plpgsql security definer
@@ -338,9 +330,9 @@ end
 $$;
 comment on function private.deliver_message is 'Trigger: updates the times of the thread, marks it read for the sender and notifies the other side. Definer, because no API role may write these.';
 -- add_booking_event_to_thread does what a note needs
-create trigger deliver_message after insert on public.messages for each row
+create trigger _200_deliver_message after insert on private.messages for each row
     when (new.sender_id is not null) execute function private.deliver_message();
-create trigger _110_refuse_change before update on public.messages for each row execute function private.refuse_change();
+create trigger _110_refuse_change before update on private.messages for each row execute function private.refuse_change();
 
 create function private.remove_attachments() returns trigger
 language plpgsql security definer
@@ -354,11 +346,10 @@ end
 $$;
 comment on function private.remove_attachments is
     'Trigger: removes the files of messages whose thread was deleted. Definer, because queues belong to the owner of the database.';
-create trigger _200_remove_attachments after delete on public.messages
+create trigger _200_remove_attachments after delete on private.messages
     referencing old table as old_rows for each statement execute function private.remove_attachments();
 
 select private.install_row_checks('public.threads', 'new.booking_id is null');
-select private.install_row_checks('public.messages', 'new.sender_id is not null');
 select private.install_row_checks('public.blocked_profiles');
 
 create function private.add_booking_event_to_thread(p_event private.booking_events) returns void
@@ -398,8 +389,8 @@ begin
         end if;
     end if;
     v_event := case when p_event.event = 'altered' then 'booking_altered' else 'booking_' || p_event.to_status end;
-    insert into public.messages (thread_id, sender_id, event, created_at, body)
-    values (v_thread, null, v_event, v_at, format(
+    insert into private.messages (thread_id, property_id, guest_id, host_id, sender_id, event, created_at, body)
+    values (v_thread, v_booking.property_id, v_booking.guest_id, v_booking.host_id, null, v_event, v_at, format(
         '%s: %s to %s.',
         case v_event
             when 'booking_awaiting_payment' then 'Waiting for payment' when 'booking_no_show' then 'No-show'
@@ -447,27 +438,33 @@ set search_path = ''
 as $$
 declare
     v_person constant uuid := auth.uid();
-    v_thread record;
+    v_is_party boolean;
+    v_count bigint;
 begin
-    select t.guest_id, t.host_id, t.property_id into v_thread from public.threads t where t.id = p_thread_id;
-    -- most readers are the guest or the host, and a page asks for 20 threads
-    if (v_person in (v_thread.guest_id, v_thread.host_id)) is not true then
-        perform from private.host_side(v_thread.property_id, v_thread.host_id) s where s = v_person;
+    -- in one query, because a page asks for 20 threads
+    select
+        v_person in (t.guest_id, t.host_id) or exists (
+            select from public.co_hosts c
+            where c.property_id = t.property_id and c.profile_id = v_person and c.level >= 'calendar_and_messages'
+        ),
+        (
+            select count(*) from private.messages m
+            where
+                m.thread_id = t.id and m.sender_id is distinct from v_person
+                and m.created_at > coalesce(
+                    (select r.read_at from public.thread_reads r where r.thread_id = t.id and r.profile_id = v_person), '-infinity'
+                )
+        )
+    into v_is_party, v_count
+    from public.threads t
+    where t.id = p_thread_id;
+    if v_is_party is not true then
+        perform from private.reported_threads() r where r = p_thread_id;
         if not found then
-            perform from private.reported_threads() r where r = p_thread_id;
-            if not found then
-                return null;
-            end if;
+            return null;
         end if;
     end if;
-    return (
-        select count(*) from public.messages m
-        where
-            m.thread_id = p_thread_id and m.sender_id is distinct from v_person
-            and m.created_at > coalesce(
-                (select r.read_at from public.thread_reads r where r.thread_id = p_thread_id and r.profile_id = v_person), '-infinity'
-            )
-    );
+    return v_count;
 end
 $$;
 grant execute on function private.unread_count to authenticated;

@@ -115,7 +115,7 @@ create trigger _400_refuse_suspended_status before update of status on public.pr
     when (new.status = 'published') execute function private.refuse_suspended('host_id');
 create trigger _400_refuse_suspended before insert on public.threads for each row
     when (new.booking_id is null) execute function private.refuse_suspended('guest_id');
-create trigger _400_refuse_suspended before insert on public.messages for each row
+create trigger _400_refuse_suspended before insert on private.messages for each row
     when (new.sender_id is not null) execute function private.refuse_suspended('sender_id');
 create trigger _400_refuse_suspended before insert on public.reviews for each row execute function private.refuse_suspended('author_id');
 -- another caller is refused by the row's checks, and learns nothing about the host

@@ -223,7 +223,7 @@ as $$
     cross join lateral (select case when b.guest_id = p_person then 'guest_name' else 'host_name' end as name) c
     where p_person in (b.guest_id, b.host_id) and n.booking_id = b.id and n.data ? c.name;
     update public.notifications n set data = n.data || '{"sender_name": "Deleted account"}'
-    from public.messages m
+    from private.messages m
     where m.sender_id = p_person and n.kind = 'message_received' and n.dedupe_key = 'message:' || m.id;
 $$;
 comment on function private.anonymize_notifications is 'Replaces the name of a person in notifications of other people.';

@@ -84,7 +84,7 @@ from (values
         'public.thread_reads'
     ]),
     ('Both sides of a conversation or a stay need it, also in a dispute years later.', array[
-        'public.threads', 'public.messages', 'public.reviews', 'public.review_notes', 'public.profile_ratings', 'public.property_ratings'
+        'public.threads', 'private.messages', 'private.co_hosted_messages', 'public.reviews', 'public.review_notes', 'public.profile_ratings', 'public.property_ratings'
     ]),
     ('A file goes when no row names it any more.', array['private.files']),
     ('It describes a property, and goes with it.', array[

@@ -121,6 +121,12 @@ begin
                  "foreign_schema": "public", "foreign_table": "profiles", "foreign_columns": ["id"], "foreign_name": "host"},
                 {"local_columns": ["booking_id"], "local_name": "hostStatementCollection",
                  "foreign_schema": "public", "foreign_table": "bookings", "foreign_columns": ["id"], "foreign_name": "booking"}
+            ]'),
+            ('view', 'messages', '[
+                {"local_columns": ["thread_id"], "local_name": "messagesCollection",
+                 "foreign_schema": "public", "foreign_table": "threads", "foreign_columns": ["id"], "foreign_name": "thread"},
+                {"local_columns": ["sender_id"], "local_name": "messagesCollection",
+                 "foreign_schema": "public", "foreign_table": "profiles", "foreign_columns": ["id"], "foreign_name": "sender"}
             ]')
         ) as r (kind, name, keys)
         union all

@@ -592,39 +592,6 @@ export type Database = {
           },
         ];
       };
-      messages: {
-        Row: {
-          attachment_path: string | null;
-          body: string;
-          created_at: string;
-          event: string | null;
-          guest_id: string;
-          id: string;
-          is_masked: boolean;
-          property_id: string;
-          sender_id: string | null;
-          thread_id: string;
-        };
-        ComputedFields: never;
-        Insert: never;
-        Update: never;
-        Relationships: [
-          {
-            foreignKeyName: "messages_sender_fkey";
-            columns: ["sender_id"];
-            isOneToOne: false;
-            referencedRelation: "profiles";
-            referencedColumns: ["id"];
-          },
-          {
-            foreignKeyName: "messages_thread_fkey";
-            columns: ["thread_id"];
-            isOneToOne: false;
-            referencedRelation: "threads";
-            referencedColumns: ["id"];
-          },
-        ];
-      };
       money_requests: {
         Row: {
           amount: number;
@@ -2488,6 +2455,39 @@ export type Database = {
             columns: ["booking_id"];
             isOneToOne: false;
             referencedRelation: "bookings";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      messages: {
+        Row: {
+          attachment_path: string | null;
+          body: string;
+          created_at: string;
+          event: string | null;
+          guest_id: string;
+          id: string;
+          is_masked: boolean;
+          property_id: string;
+          sender_id: string | null;
+          thread_id: string;
+        };
+        ComputedFields: never;
+        Insert: never;
+        Update: never;
+        Relationships: [
+          {
+            foreignKeyName: "messages_sender_fkey";
+            columns: ["sender_id"];
+            isOneToOne: false;
+            referencedRelation: "profiles";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "messages_thread_fkey";
+            columns: ["thread_id"];
+            isOneToOne: false;
+            referencedRelation: "threads";
             referencedColumns: ["id"];
           },
         ];

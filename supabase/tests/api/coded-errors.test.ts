@@ -96,7 +96,7 @@ const unreachable: Record<string, Record<string, string[]>> = {
   },
   "an earlier trigger fills the column or refuses with a better error": {
     house_rules: ["already_exists property id and version"],
-    messages: ["attachment_path_is_in_thread", "insert_not_allowed", "reference_not_found thread_id"],
+    messages: ["attachment_path_is_in_thread", "reference_not_found thread_id"],
     own_bookings: ["reference_not_found external_block_id"],
     property_date_overrides: ["reference_not_found currency", "value_missing currency"],
     property_fees: ["reference_not_found currency", "value_missing currency"],

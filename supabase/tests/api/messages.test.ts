@@ -48,10 +48,16 @@ it("both sides see how many messages they have not read", async () => {
 });
 
 it("strangers cannot read or write messages", async () => {
-  for (const table of ["threads", "messages", "thread_reads"] as const) {
-    expect((await stranger.client.from(table).select("*", { count: "exact" })).count).toBe(0);
-    const signedOut = await anonymous().from(table).select("*");
-    expect([signedOut.status, errorCodes(signedOut.error)]).toEqual([401, ["not_signed_in"]]);
+  for (const { client } of [stranger, { client: anonymous() }]) {
+    const answers = [
+      await client.from("threads").select("*", { count: "exact" }),
+      await client.from("messages").select("*", { count: "exact" }),
+      await client.from("thread_reads").select("*", { count: "exact" }),
+    ];
+    for (const { status, count, error } of answers) {
+      if (client === stranger.client) expect(count).toBe(0);
+      else expect([status, errorCodes(error)]).toEqual([401, ["not_signed_in"]]);
+    }
   }
   const written = await stranger.client.from("messages").insert({ thread_id: thread, body: "Hello" });
   expect(written.status).toBe(404);

@@ -132,7 +132,6 @@ select bag_eq(
         ('authenticated public.host_blocks DELETE,SELECT'),
         ('authenticated public.disputes SELECT'),
         ('authenticated public.house_rules SELECT'),
-        ('authenticated public.messages SELECT'),
         ('authenticated public.notification_kinds SELECT'),
         ('authenticated public.notification_preferences DELETE,SELECT'),
         ('authenticated public.notification_settings DELETE,SELECT'),
@@ -195,7 +194,6 @@ select bag_eq(
         ('service_role public.host_blocks DELETE,SELECT'),
         ('service_role public.disputes SELECT'),
         ('service_role public.house_rules SELECT'),
-        ('service_role public.messages SELECT'),
         ('service_role public.notification_kinds SELECT'),
         ('service_role public.notifications SELECT'),
         ('service_role public.occupancies SELECT'),
@@ -262,7 +260,7 @@ select is_empty(
     $$select distinct g.grantee || ' ' || g.table_name || ' ' || g.privilege_type from information_schema.column_privileges g
       where g.table_schema = 'private' and g.grantee in ('anon', 'authenticated', 'service_role', 'PUBLIC')
           and (g.privilege_type <> 'SELECT' or g.grantee = 'anon' or g.table_name not in (
-              'bookings', 'readable_bookings', 'ledger_accounts', 'ledger_transactions', 'ledger_entries',
+              'bookings', 'readable_bookings', 'messages', 'readable_messages', 'ledger_accounts', 'ledger_transactions', 'ledger_entries',
               'readable_entries', 'stripe_tasks', 'reconciliation_differences'
           ))$$,
     'C17 views read only these private tables, and no API role writes to any'

@@ -1,6 +1,6 @@
 -- Messages: who opens, reads and writes threads, masking, reading, files, blocks, limits, bookings in threads, response rate.
 begin;
-select plan(92);
+select plan(104);
 
 create temporary table world on commit drop as
 select
@@ -151,6 +151,38 @@ select tests.act_as('authenticated', mia) from world;
 select throws_ok('select pg_temp.say(''Hello?'')', 'PT403', null, 'M59 a co-host cannot write to the blocked guest');
 select tests.act_as('authenticated', ana) from world;
 select isnt_empty('delete from public.blocked_profiles returning blocker_id', 'M60 the host ends the block');
+
+-- each reader reads each message once
+select tests.act_as('postgres');
+create function pg_temp.read_by(p_person uuid) returns setof text language plpgsql as $$
+begin
+    perform tests.act_as('authenticated', p_person);
+    return query select m.body from public.messages m;
+    perform tests.act_as('postgres');
+end
+$$;
+create function pg_temp.all_messages() returns setof text language sql as $$ select m.body from private.messages m $$;
+select bag_eq('select pg_temp.read_by(ana) from world', 'select pg_temp.all_messages()', 'M76 the host reads every message');
+select bag_eq('select pg_temp.read_by(mia) from world', 'select pg_temp.all_messages()', 'M77 a co-host with messages reads every message');
+select bag_eq('select pg_temp.read_by(ben) from world', 'select pg_temp.all_messages()', 'M78 the guest reads every message');
+select is_empty('select pg_temp.read_by(cal) from world', 'M79 a co-host without messages reads none');
+update public.co_hosts set level = case level when 'calendar' then 'full' else 'calendar' end::public.co_host_level;
+select bag_eq('select pg_temp.read_by(cal) from world', 'select pg_temp.all_messages()', 'M80 a co-host who gets the level reads what was written before');
+select is_empty('select pg_temp.read_by(mia) from world', 'M81 a co-host who loses the level reads nothing');
+insert into public.co_hosts (property_id, profile_id, level) select home, ben, 'full' from world;
+select bag_eq('select pg_temp.read_by(ben) from world', 'select pg_temp.all_messages()', 'M82 a guest who is a co-host, too, reads each message once');
+delete from public.co_hosts c using world where c.profile_id in (ben, cal);
+select is_empty('select pg_temp.read_by(cal) from world', 'M83 a former co-host reads nothing');
+update public.co_hosts set level = 'calendar_and_messages';
+select is_empty('select pg_temp.read_by(olga) from world', 'M84 an operator reads no message that is not reported');
+select tests.act_as('authenticated', olga) from world;
+insert into public.threads (property_id) select home from world;
+insert into public.messages (thread_id, body) select t.id, 'Is it quiet?' from public.threads t;
+select results_eq('select body from public.messages', $$values ('Is it quiet?')$$, 'M85 an operator who asks as a guest reads that');
+select tests.act_as('postgres');
+select bag_eq('select pg_temp.read_by(mia) from world', 'select pg_temp.all_messages()', 'M86 a co-host reads what was written since');
+select tests.act_as('service_role');
+select is((select count(*)::integer from public.messages where body in ('Is it quiet?', 'Is there a lift?')), 2, 'M87 a service reads the messages of everyone');
 
 -- limits
 select tests.act_as('postgres');

@@ -24,7 +24,7 @@ insert into personal values
     ('public.overbookings', 'closed_by', null, false, 'with the property; the host''s export has the case'),
     ('public.overbookings', 'reopened_by', null, false, 'with the property; the host''s export has the case'),
     ('public.house_rules', 'created_by', null, false, 'with the property; guests agreed to them'),
-    ('public.messages', 'sender_id', 'id', false, 'the other side''s too'),
+    ('private.messages', 'sender_id', 'id', false, 'the other side''s too'),
     ('public.notification_preferences', 'profile_id', 'updated_at', true, ''),
     ('public.notification_settings', 'profile_id', 'updated_at', true, ''),
     ('public.notifications', 'recipient_id', 'id', true, ''),

@@ -99,7 +99,7 @@ it("the ledger balances, and agrees with the emulator's books", async () => {
   expect(differences).toBe(0);
 });
 
-it("every person sees their own bookings, payments, payouts, threads and notifications, and no others", async () => {
+it("every person sees their own bookings, payments, payouts, messages and notifications, and no others", async () => {
   const seen: Record<string, number> = {};
   for (const name of ["ana", "rui", "yuki", "kenji", "gita", "tom", "aiko", "zoe"]) {
     const { client, id } = await signIn(name);
@@ -125,9 +125,19 @@ it("every person sees their own bookings, payments, payouts, threads and notific
     expect(payouts.every(({ host_id }) => host_id === id)).toBe(true);
     const { data: notifications } = await client.from("notifications").select("recipient_id").throwOnError();
     expect(notifications.every(({ recipient_id }) => recipient_id === id)).toBe(true);
+    const { count: messages } = await client
+      .from("messages")
+      .select("id", { count: "exact", head: true })
+      .throwOnError();
+    const [read] = await sql`
+      select count(*)::integer from private.messages m
+      where ${id} in (m.guest_id, m.host_id) or exists (
+        select from public.co_hosts c
+        where c.property_id = m.property_id and c.profile_id = ${id} and c.level >= 'calendar_and_messages'
+      )`;
+    expect(messages, name).toBe(read?.count);
     for (const table of [
       "threads",
-      "messages",
       "refunds",
       "disputes",
       "reviews",

@@ -27,7 +27,7 @@ describe("types of supabase-js", () => {
     expectTypeOf<Tables["amenities"]["Insert"]>().toBeNever();
     expectTypeOf<Tables["payments"]["Update"]>().toBeNever();
     expectTypeOf<Tables["external_blocks"]["Insert"]>().toBeNever();
-    expectTypeOf<Tables["messages"]["Update"]>().toBeNever();
+    expectTypeOf<Database["public"]["Views"]["messages"]["Update"]>().toBeNever();
   });
 
   it("of the secret key have the columns of the service role", () => {

@@ -82,7 +82,7 @@ export async function readExposedFunctions(sql: Sql): Promise<ExposedFunction[]>
 export async function readRowCheckErrors(sql: Sql, { name, columns }: Relation): Promise<string[]> {
   const [check] = await sql<{ source: string }[]>`
     select p.prosrc as source from pg_trigger t join pg_proc p on p.oid = t.tgfoid
-    where t.tgrelid = to_regclass(${`public.${name}`}) and t.tgname = '_900_check_row'`;
+    where t.tgrelid in (to_regclass(${`public.${name}`}), to_regclass(${`private.${name}`})) and t.tgname = '_900_check_row'`;
   const problems = check?.source.matchAll(
     /private\.problem\('(\w+)', (?:'\{(?:"fields?": "([\w ]+)")?|jsonb_build_object\('field', '(\w+)')/g,
   );
