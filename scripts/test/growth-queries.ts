@@ -215,7 +215,7 @@ export const queries: Query[] = [
   {
     name: "hold",
     // its rules, foreign keys and triggers, to the commit
-    most: 93,
+    most: 94,
     sql: `insert into auth.users (id, email, email_confirmed_at)
         values ('00000000-0000-4000-8000-0000000000aa', 'growth@example.com', now());
       select private.create_booking('00000000-0000-4000-8000-0000000000aa', $property, current_date + 150, current_date + 153,
