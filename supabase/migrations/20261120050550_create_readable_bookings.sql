@@ -26,6 +26,8 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
+    -- waits for a booking that is being written, which cannot see the new co-host
+    perform from public.properties p where p.id = new.property_id for no key update;
     insert into private.co_hosted_bookings (booking_id, profile_id, property_id, check_in, created_at)
     select b.id, new.profile_id, b.property_id, b.check_in, b.created_at
     from private.bookings b
