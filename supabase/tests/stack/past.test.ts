@@ -136,14 +136,7 @@ it("every person sees their own bookings, payments, payouts, messages and notifi
         where c.property_id = m.property_id and c.profile_id = ${id} and c.level >= 'calendar_and_messages'
       )`;
     expect(messages, name).toBe(read?.count);
-    for (const table of [
-      "threads",
-      "refunds",
-      "disputes",
-      "reviews",
-      "wishlists",
-      "reports",
-    ] as const) {
+    for (const table of ["threads", "refunds", "disputes", "reviews", "wishlists", "reports"] as const) {
       const { error } = await client.from(table).select("*").limit(50);
       expect(error, `${name} ${table}`).toBeNull();
     }
